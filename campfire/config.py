@@ -1,0 +1,153 @@
+"""Settings: the one place that reads the environment."""
+
+import os
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from campfire.errors import CampfireError
+
+Network = IPv4Network | IPv6Network
+OutboxMode = Literal["embedded", "external"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+STANDARD_RETRY_SCHEDULE: tuple[float, ...] = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+"""Seconds between attempts: the example schedule of Standard Webhooks 1.0, 75 h 35 min in all."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be set, each by the environment variable `CAMPFIRE_` plus the field's name in capitals."""
+
+    data: Path = Path("data")
+    """Directory of everything that must survive; made if missing."""
+    host: str = "0.0.0.0"  # noqa: S104 - a chat server is there to be reached
+    port: int = 3000
+    rate_limit_rpm: int = 0
+    """Requests a minute for each person, or for each address before sign-in; 0 means no limit."""
+    outbox: OutboxMode = "embedded"
+    """`embedded`: the server runs the outbox worker as a child; `external`: somebody else runs it."""
+    webhook_allow: tuple[Network, ...] = ()
+    """Networks that webhooks may reach although they are not public."""
+    webhook_retry_schedule: tuple[float, ...] = STANDARD_RETRY_SCHEDULE
+    """Seconds to wait after each failed attempt; after the last one a delivery is a dead letter."""
+    webhook_timeout: float = 15.0
+    """Seconds for a whole delivery attempt, the response included."""
+    session_days: int = 30
+    """Days until a session ends by itself."""
+    log_level: LogLevel = "info"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ, **overrides: str | None) -> "Settings":
+        """Read `CAMPFIRE_*`; `overrides` (by field name, None ignored) come from a command line and win.
+
+        Raises `CampfireError` `CONFIGURATION_INVALID` for an unknown name or a value that makes no sense.
+        """
+        texts = {name: value for name, value in environ.items() if name.startswith("CAMPFIRE_")}
+        texts |= {_variable(field): value for field, value in overrides.items() if value is not None}
+        _refuse_unknown(texts)
+        values = {field: _parsed(field, texts[_variable(field)]) for field in _READERS if _variable(field) in texts}
+        return cls(**values)
+
+    @property
+    def events_path(self) -> Path:
+        return self.data / "events.db"
+
+    @property
+    def read_models_path(self) -> Path:
+        return self.data / "campfire.db"
+
+    @property
+    def outbox_path(self) -> Path:
+        return self.data / "outbox.db"
+
+    @property
+    def key_path(self) -> Path:
+        return self.data / "server.key"
+
+    @property
+    def lock_path(self) -> Path:
+        return self.data / "server.lock"
+
+    @property
+    def tip_path(self) -> Path:
+        return self.data / "events.tip"
+
+    @property
+    def socket_path(self) -> Path:
+        return self.data / "campfire.sock"
+
+
+def _variable(field: str) -> str:
+    return f"CAMPFIRE_{field.upper()}"
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise ValueError(f"it must be between {low} and {high}")
+        return number
+
+    return read
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"it must be one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _positive_seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 30 * 86400:
+        raise ValueError("it must be more than 0 seconds and at most 30 days")
+    return seconds
+
+
+def _schedule(text: str) -> tuple[float, ...]:
+    return tuple(_positive_seconds(part) for part in text.split(",") if part.strip())
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "data": Path,
+    "host": str,
+    "port": _number(0, 65535),
+    "rate_limit_rpm": _number(0, 1_000_000),
+    "outbox": _one_of("embedded", "external"),
+    "webhook_allow": _networks,
+    "webhook_retry_schedule": _schedule,
+    "webhook_timeout": _positive_seconds,
+    "session_days": _number(1, 3650),
+    "log_level": _one_of("debug", "info", "warning", "error"),
+}
+
+
+def _parsed(field: str, text: str) -> Any:
+    try:
+        return _READERS[field](text)
+    except ValueError as error:
+        raise _invalid(f"{_variable(field)}={text!r} is not acceptable: {error}.") from error
+
+
+def _refuse_unknown(texts: Mapping[str, str]) -> None:
+    known = [_variable(field) for field in _READERS]
+    for name in texts:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else f" Known are {', '.join(known)}."
+            raise _invalid(f"There is no setting {name}.{hint}")
+
+
+def _invalid(detail: str) -> CampfireError:
+    return CampfireError("CONFIGURATION_INVALID", detail)

@@ -1,0 +1,136 @@
+"""How a server begins, and how people come to it."""
+
+import hmac
+
+import msgspec
+
+from campfire.domain import ids
+from campfire.domain.directory import Directory
+from campfire.domain.errors import EmailTaken, JoinCodeInvalid, SetupAlreadyDone, SetupRequired
+from campfire.domain.events import (
+    AccountCreated,
+    EmailClaimed,
+    MemberAdded,
+    NewEvent,
+    PasswordSet,
+    Role,
+    RoomCreated,
+    SessionStarted,
+    UserCreated,
+)
+from campfire.domain.names import clean_email, clean_name
+
+FIRST_ROOM = "All Talk"
+
+
+class NewPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody about to exist. `password_hash` is an Argon2id PHC string."""
+
+    user_id: str
+    name: str
+    email: str
+    password_hash: str
+
+
+class NewSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A session about to start. `token_hash` is SHA-256 in hex, `expires_at` in milliseconds."""
+
+    session_id: str
+    token_hash: str
+    expires_at: int
+    user_agent: str = ""
+    address: str = ""
+
+
+def decide_setup(
+    directory: Directory,
+    *,
+    account_name: str,
+    person: NewPerson,
+    session: NewSession,
+    room_id: str,
+    room_name: str = FIRST_ROOM,
+    join_code: str,
+    at: int,
+) -> list[NewEvent]:
+    """Make the account, its administrator and a first open room, once.
+
+    Two set-ups at the same time both want the account stream's first version: one of them loses.
+    Raises `SetupAlreadyDone`, `ValidationFailed`.
+    """
+    if directory.account is not None:
+        raise SetupAlreadyDone("This server has been set up already.")
+    account = AccountCreated(at=at, name=clean_name(account_name, "account"), join_code=join_code)
+    room = RoomCreated(
+        at=at,
+        room_id=room_id,
+        name=clean_name(room_name, "room"),
+        kind="open",
+        created_by=person.user_id,
+        members=(person.user_id,),
+    )
+    return [
+        NewEvent(ids.ACCOUNT_STREAM, 1, account),
+        *_arrival(directory, person, "administrator", at),
+        session_started(session, person.user_id, at),
+        NewEvent(room_id, 1, room),
+    ]
+
+
+def decide_join(
+    directory: Directory, *, join_code: str, person: NewPerson, session: NewSession, at: int
+) -> list[NewEvent]:
+    """Let somebody in who has the invitation; they become a member of every open room.
+
+    Raises `SetupRequired`, `JoinCodeInvalid`, `EmailTaken`, `ValidationFailed`.
+    """
+    require_join_code(directory, join_code)
+    open_rooms = [room for room in directory.rooms.values() if room.kind == "open" and not room.archived]
+    return [
+        *_arrival(directory, person, "member", at),
+        session_started(session, person.user_id, at),
+        *(
+            NewEvent(
+                ids.membership_stream(room.id, person.user_id),
+                1,
+                MemberAdded(at=at, room_id=room.id, user_id=person.user_id, by=person.user_id),
+            )
+            for room in open_rooms
+        ),
+    ]
+
+
+def require_join_code(directory: Directory, join_code: str) -> None:
+    """Raises `SetupRequired` or `JoinCodeInvalid`; compares in constant time."""
+    if directory.account is None:
+        raise SetupRequired("This server has not been set up yet.")
+    if not hmac.compare_digest(directory.account.join_code.encode(), join_code.encode(errors="replace")):
+        raise JoinCodeInvalid("This invitation is not valid; ask for the current one.")
+
+
+def session_started(session: NewSession, user_id: str, at: int) -> NewEvent:
+    """The event that starts `session`."""
+    started = SessionStarted(
+        at=at,
+        session_id=session.session_id,
+        user_id=user_id,
+        token_hash=session.token_hash,
+        expires_at=session.expires_at,
+        user_agent=session.user_agent[:300],
+        address=session.address[:100],
+    )
+    return NewEvent(session.session_id, 1, started)
+
+
+def _arrival(directory: Directory, person: NewPerson, role: Role, at: int) -> list[NewEvent]:
+    email = clean_email(person.email)
+    if directory.user_by_email(email) is not None:
+        raise EmailTaken("This e-mail address is already in use.")
+    created = UserCreated(
+        at=at, user_id=person.user_id, name=clean_name(person.name, "name"), role=role, email=email
+    )
+    return [
+        NewEvent(person.user_id, 1, created),
+        NewEvent(ids.email_stream(email), 1, EmailClaimed(at=at, email=email, user_id=person.user_id)),
+        NewEvent(person.user_id, 2, PasswordSet(at=at, user_id=person.user_id, password_hash=person.password_hash)),
+    ]

@@ -1,0 +1,153 @@
+"""Messages: posting, editing, deleting, and how long they may be."""
+
+import msgspec
+import regex
+
+from campfire.domain import ids
+from campfire.domain.directory import Directory
+from campfire.domain.errors import MessageNotFound, MessageTooLong, PermissionDenied, RoomArchivedError, ValidationFailed
+from campfire.domain.events import MessageDeleted, MessageEdited, MessagePosted, NewEvent
+from campfire.domain.rooms import readable_room
+
+MAX_CHARACTERS = 10_000
+"""Unicode code points in a message."""
+MAX_BYTES = 65_536
+"""Bytes of UTF-8 in a message."""
+MAX_CLIENT_MESSAGE_ID = 200
+
+_GRAPHEME = regex.compile(r"\X")
+
+
+class MessageState(msgspec.Struct, frozen=True):
+    """What a decision about an existing message needs. `version` is its stream's last."""
+
+    id: str
+    room_id: str
+    author_id: str
+    version: int
+    body: str
+    deleted: bool
+
+
+def fit_body(body: str, *, truncate: bool) -> tuple[str, int | None]:
+    """Return the body as it may be kept, and its original length in characters if it was cut.
+
+    Cuts between grapheme clusters (UAX #29), so that no letter or emoji is torn. Raises
+    `MessageTooLong` unless `truncate`, and `ValidationFailed` for a body that is blank or not text.
+    """
+    if not body or body.isspace():
+        raise ValidationFailed("A message needs some text.", errors=[{"field": "body", "message": "is blank"}])
+    if "\0" in body:
+        raise ValidationFailed(
+            "A message cannot hold the character NUL.", errors=[{"field": "body", "message": "contains NUL"}]
+        )
+    if len(body) <= MAX_CHARACTERS and (len(body) * 4 <= MAX_BYTES or _utf8_length(body) <= MAX_BYTES):
+        if not body.isascii():
+            _utf8_length(body)
+        return body, None
+    if not truncate:
+        raise MessageTooLong(
+            f"The message has {len(body)} characters; {MAX_CHARACTERS} are allowed.",
+            length=len(body),
+            limit=MAX_CHARACTERS,
+        )
+    return _cut(body), len(body)
+
+
+def decide_post(
+    directory: Directory,
+    *,
+    room_id: str,
+    author_id: str,
+    body: str,
+    client_message_id: str,
+    truncate: bool = False,
+    at: int,
+) -> list[NewEvent]:
+    """Post to a room that the author is a member of. The stream's first version makes a repeat a conflict.
+
+    Raises `RoomNotFound`, `RoomAccessDenied`, `RoomArchivedError`, and what `fit_body` raises.
+    """
+    room = readable_room(directory, room_id, author_id)
+    if room.archived:
+        raise RoomArchivedError("The room is archived; nothing can be posted to it.")
+    if not 1 <= len(client_message_id) <= MAX_CLIENT_MESSAGE_ID:
+        raise ValidationFailed(
+            f"client_message_id needs 1 to {MAX_CLIENT_MESSAGE_ID} characters.",
+            errors=[{"field": "client_message_id", "message": "has the wrong length"}],
+        )
+    kept, original_length = fit_body(body, truncate=truncate)
+    message_id = ids.message_id(room_id, author_id, client_message_id)
+    posted = MessagePosted(
+        at=max(at, room.last_message_at),
+        message_id=message_id,
+        room_id=room_id,
+        author_id=author_id,
+        author_name=directory.users[author_id].name,
+        body=kept,
+        client_message_id=client_message_id,
+        original_length=original_length,
+    )
+    return [NewEvent(message_id, 1, posted)]
+
+
+def decide_edit(
+    directory: Directory, message: MessageState, *, actor_id: str, body: str, truncate: bool = False, at: int
+) -> list[NewEvent]:
+    """Replace the body; its author and administrators may. The same body again changes nothing.
+
+    Raises `MessageNotFound`, `PermissionDenied`, `RoomAccessDenied`, `RoomArchivedError`, and what `fit_body` raises.
+    """
+    _require_changeable(directory, message, actor_id)
+    kept, original_length = fit_body(body, truncate=truncate)
+    if kept == message.body:
+        return []
+    edited = MessageEdited(
+        at=at,
+        message_id=message.id,
+        room_id=message.room_id,
+        by=actor_id,
+        body=kept,
+        original_length=original_length,
+    )
+    return [NewEvent(message.id, message.version + 1, edited)]
+
+
+def decide_delete(directory: Directory, message: MessageState, *, actor_id: str, at: int) -> list[NewEvent]:
+    """Delete the message; its author and administrators may. Raises as `decide_edit`."""
+    _require_changeable(directory, message, actor_id)
+    deleted = MessageDeleted(at=at, message_id=message.id, room_id=message.room_id, by=actor_id)
+    return [NewEvent(message.id, message.version + 1, deleted)]
+
+
+def _require_changeable(directory: Directory, message: MessageState, actor_id: str) -> None:
+    room = readable_room(directory, message.room_id, actor_id)
+    if message.deleted:
+        raise MessageNotFound("The message has been deleted.")
+    if actor_id != message.author_id and directory.user(actor_id).role != "administrator":
+        raise PermissionDenied("Only the author or an administrator may change a message.")
+    if room.archived:
+        raise RoomArchivedError("The room is archived; its messages stay as they are.")
+
+
+def _utf8_length(body: str) -> int:
+    try:
+        return len(body.encode())
+    except UnicodeEncodeError as error:
+        raise ValidationFailed(
+            "The message holds half of a surrogate pair, which is not text.",
+            errors=[{"field": "body", "message": "is not valid Unicode"}],
+        ) from error
+
+
+def _cut(body: str) -> str:
+    """The longest run of whole graphemes within both limits; a single giant one is cut where it must be."""
+    _utf8_length(body[: MAX_CHARACTERS + 1])
+    characters = size = 0
+    for match in _GRAPHEME.finditer(body, 0, MAX_CHARACTERS + 1):
+        grapheme = match.group()
+        characters_after, size_after = characters + len(grapheme), size + _utf8_length(grapheme)
+        if characters_after > MAX_CHARACTERS or size_after > MAX_BYTES:
+            break
+        characters, size = characters_after, size_after
+    return body[:characters] if characters else body[:MAX_CHARACTERS]

@@ -1,0 +1,178 @@
+"""What of an event may be seen, and by whom. The feed and webhooks show the same view.
+
+Written out event by event: a field that is not named here never leaves the server.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from campfire.domain import events as happened
+from campfire.domain.events import Event
+
+View = dict[str, Any]
+AudienceKind = Literal["room", "everyone", "administrators", "user", "nobody"]
+
+
+class Audience(msgspec.Struct, frozen=True):
+    """Who may see an event. `id` is the room's or the user's; `also_user` sees it although not in the room (any more)."""
+
+    kind: AudienceKind
+    id: str | None = None
+    also_user: str | None = None
+
+
+NOBODY = Audience("nobody")
+EVERYONE = Audience("everyone")
+ADMINISTRATORS = Audience("administrators")
+
+
+def iso_time(at_ms: int) -> str:
+    """ISO 8601, UTC, milliseconds."""
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def public_view(event: Event) -> View | None:
+    """The part of an event that clients and webhook receivers see; None for private facts."""
+    view = _VIEWS.get(type(event))
+    return None if view is None else view(event)
+
+
+def audience_of(event: Event) -> Audience:
+    """Who may see `public_view(event)`."""
+    audience = _AUDIENCES.get(type(event))
+    return NOBODY if audience is None else audience(event)
+
+
+def posted_view(event: happened.MessagePosted) -> View:
+    """A message as it was posted."""
+    view: View = {
+        "id": event.message_id,
+        "room_id": event.room_id,
+        "author": {"id": event.author_id, "name": event.author_name},
+        "body": event.body,
+        "created_at": iso_time(event.at),
+        "client_message_id": event.client_message_id,
+        "truncated": event.original_length is not None,
+    }
+    if event.original_length is not None:
+        view["original_length"] = event.original_length
+    return view
+
+
+def _edited_view(event: happened.MessageEdited) -> View:
+    return {
+        "id": event.message_id,
+        "room_id": event.room_id,
+        "by": event.by,
+        "body": event.body,
+        "edited_at": iso_time(event.at),
+        "truncated": event.original_length is not None,
+    }
+
+
+def _deleted_view(event: happened.MessageDeleted) -> View:
+    return {"id": event.message_id, "room_id": event.room_id, "by": event.by, "deleted_at": iso_time(event.at)}
+
+
+def _room_created_view(event: happened.RoomCreated) -> View:
+    return {
+        "id": event.room_id,
+        "name": event.name,
+        "kind": event.kind,
+        "created_by": event.created_by,
+        "created_at": iso_time(event.at),
+        "members": list(event.members),
+    }
+
+
+def _member_view(event: happened.MemberAdded | happened.MemberRemoved) -> View:
+    return {"room_id": event.room_id, "user_id": event.user_id, "by": event.by}
+
+
+def _webhook_created_view(event: happened.WebhookCreated) -> View:
+    return {
+        "id": event.webhook_id,
+        "url": event.url,
+        "events": list(event.events),
+        "rooms": None if event.rooms is None else list(event.rooms),
+        "by": event.by,
+    }
+
+
+def _session_view(event: happened.SessionStarted | happened.SessionEnded) -> View:
+    view: View = {"id": event.session_id, "user_id": event.user_id}
+    if isinstance(event, happened.SessionEnded):
+        view["reason"] = event.reason
+    return view
+
+
+def _webhook_view(event: happened.WebhookSecretRotated | happened.WebhookDeleted | happened.WebhookTested) -> View:
+    return {"id": event.webhook_id, "by": event.by}
+
+
+_VIEWS: dict[type[Event], Callable[[Any], View]] = {
+    happened.AccountCreated: lambda event: {"name": event.name},
+    happened.UserCreated: lambda event: {"id": event.user_id, "name": event.name, "role": event.role},
+    happened.NicknameChanged: lambda event: {
+        "room_id": event.room_id,
+        "user_id": event.user_id,
+        "new_user_id": event.new_user_id,
+    },
+    happened.SessionStarted: _session_view,
+    happened.SessionEnded: _session_view,
+    happened.RoomCreated: _room_created_view,
+    happened.RoomRenamed: lambda event: {"id": event.room_id, "name": event.name, "by": event.by},
+    happened.RoomArchived: lambda event: {"id": event.room_id, "by": event.by},
+    happened.MemberAdded: _member_view,
+    happened.MemberRemoved: _member_view,
+    happened.MessagePosted: posted_view,
+    happened.MessageEdited: _edited_view,
+    happened.MessageDeleted: _deleted_view,
+    happened.ReadPositionMoved: lambda event: {
+        "room_id": event.room_id,
+        "user_id": event.user_id,
+        "position": event.position,
+    },
+    happened.WebhookCreated: _webhook_created_view,
+    happened.WebhookSecretRotated: _webhook_view,
+    happened.WebhookDeleted: _webhook_view,
+    happened.WebhookTested: _webhook_view,
+}
+
+
+def _of_room(event: Any) -> Audience:
+    return Audience("room", event.room_id)
+
+
+def _of_members(event: Any) -> Audience:
+    return Audience("room", event.room_id, also_user=event.user_id)
+
+
+def _of_user(event: Any) -> Audience:
+    return Audience("user", event.user_id)
+
+
+_AUDIENCES: dict[type[Event], Callable[[Any], Audience]] = {
+    happened.AccountCreated: lambda _: EVERYONE,
+    happened.UserCreated: lambda _: EVERYONE,
+    happened.NicknameChanged: _of_room,
+    happened.SessionStarted: _of_user,
+    happened.SessionEnded: _of_user,
+    happened.RoomCreated: _of_room,
+    happened.RoomRenamed: _of_room,
+    happened.RoomArchived: _of_room,
+    happened.MemberAdded: _of_members,
+    happened.MemberRemoved: _of_members,
+    happened.MessagePosted: _of_room,
+    happened.MessageEdited: _of_room,
+    happened.MessageDeleted: _of_room,
+    happened.ReadPositionMoved: _of_user,
+    happened.WebhookCreated: lambda _: ADMINISTRATORS,
+    happened.WebhookSecretRotated: lambda _: ADMINISTRATORS,
+    happened.WebhookDeleted: lambda _: ADMINISTRATORS,
+    happened.WebhookTested: lambda _: ADMINISTRATORS,
+}

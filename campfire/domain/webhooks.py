@@ -1,0 +1,129 @@
+"""Webhook endpoints: who may make them, and what they may ask for."""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from campfire.domain import events as happened
+from campfire.domain.directory import Directory, WebhookState
+from campfire.domain.errors import PermissionDenied, ValidationFailed, WebhookNotFound
+from campfire.domain.events import NewEvent, WebhookCreated, WebhookDeleted, WebhookSecretRotated, WebhookTested
+
+MAX_URL = 2_000
+
+EVENT_TYPES: frozenset[str] = frozenset(
+    event.topic
+    for event in (
+        happened.UserCreated,
+        happened.RoomCreated,
+        happened.RoomRenamed,
+        happened.RoomArchived,
+        happened.MemberAdded,
+        happened.MemberRemoved,
+        happened.MessagePosted,
+        happened.MessageEdited,
+        happened.MessageDeleted,
+    )
+)
+"""What an endpoint can subscribe to."""
+
+
+def decide_create_webhook(
+    directory: Directory,
+    *,
+    webhook_id: str,
+    url: str,
+    events: Sequence[str],
+    rooms: Sequence[str] | None,
+    sealed_secret: str,
+    actor_id: str,
+    at: int,
+) -> list[NewEvent]:
+    """Add an endpoint; administrators may. Raises `PermissionDenied`, `ValidationFailed`, `RoomNotFound`."""
+    _require_administrator(directory, actor_id)
+    _require_usable_url(url)
+    _require_known_events(events)
+    if rooms is not None:
+        if not rooms:
+            raise _refused("rooms", "must name a room, or be left out to mean every room")
+        for room_id in rooms:
+            directory.room(room_id)
+    created = WebhookCreated(
+        at=at,
+        webhook_id=webhook_id,
+        url=url,
+        events=tuple(dict.fromkeys(events)),
+        rooms=None if rooms is None else tuple(dict.fromkeys(rooms)),
+        sealed_secret=sealed_secret,
+        by=actor_id,
+    )
+    return [NewEvent(webhook_id, 1, created)]
+
+
+def decide_rotate_secret(
+    directory: Directory, *, webhook_id: str, sealed_secret: str, grace_ms: int, actor_id: str, at: int
+) -> list[NewEvent]:
+    """Give the endpoint a new secret; the old one goes on signing for `grace_ms`. Raises `WebhookNotFound`."""
+    webhook = administered_webhook(directory, webhook_id, actor_id)
+    rotated = WebhookSecretRotated(
+        at=at,
+        webhook_id=webhook_id,
+        sealed_secret=sealed_secret,
+        previous_valid_until=at + grace_ms,
+        by=actor_id,
+    )
+    return [NewEvent(webhook_id, webhook.version + 1, rotated)]
+
+
+def decide_delete_webhook(directory: Directory, *, webhook_id: str, actor_id: str, at: int) -> list[NewEvent]:
+    """Raises `WebhookNotFound`, `PermissionDenied`."""
+    webhook = administered_webhook(directory, webhook_id, actor_id)
+    return [NewEvent(webhook_id, webhook.version + 1, WebhookDeleted(at=at, webhook_id=webhook_id, by=actor_id))]
+
+
+def decide_test_webhook(directory: Directory, *, webhook_id: str, actor_id: str, at: int) -> list[NewEvent]:
+    """Ask for a test delivery. Raises `WebhookNotFound`, `PermissionDenied`."""
+    administered_webhook(directory, webhook_id, actor_id)
+    return [NewEvent(webhook_id, None, WebhookTested(at=at, webhook_id=webhook_id, by=actor_id))]
+
+
+def administered_webhook(directory: Directory, webhook_id: str, actor_id: str) -> WebhookState:
+    """The endpoint, for an administrator. Raises `PermissionDenied`, `WebhookNotFound`."""
+    _require_administrator(directory, actor_id)
+    webhook = directory.webhooks.get(webhook_id)
+    if webhook is None:
+        raise WebhookNotFound("There is no webhook with this id.")
+    return webhook
+
+
+def _require_administrator(directory: Directory, actor_id: str) -> None:
+    if directory.user(actor_id).role != "administrator":
+        raise PermissionDenied("Only administrators may manage webhooks.")
+
+
+def _require_usable_url(url: str) -> None:
+    if len(url) > MAX_URL:
+        raise _refused("url", f"is longer than {MAX_URL} characters")
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise _refused("url", "must not hold spaces or control characters")
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _refused("url", f"is not an address: {error}") from error
+    if parts.scheme not in ("http", "https"):
+        raise _refused("url", "must begin with http:// or https://")
+    if not host:
+        raise _refused("url", "names no host")
+    if parts.username is not None or parts.password is not None:
+        raise _refused("url", "must not hold a user name or password")
+
+
+def _require_known_events(events: Sequence[str]) -> None:
+    unknown = sorted(set(events) - EVENT_TYPES)
+    if not events or unknown:
+        known = ", ".join(sorted(EVENT_TYPES))
+        raise _refused("events", f"must name some of {known}")
+
+
+def _refused(field: str, message: str) -> ValidationFailed:
+    return ValidationFailed(f"{field} {message}.", errors=[{"field": field, "message": message}])

@@ -1,0 +1,1 @@
+"""The append-only log: what was acknowledged, in the order in which it happened."""

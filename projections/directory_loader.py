@@ -1,0 +1,103 @@
+"""The directory at start, from the read models: as many rows as there are people, rooms and memberships."""
+
+import sqlite3
+from typing import Any
+
+import msgspec
+
+from campfire.domain.directory import AccountState, Directory, RoomState, SessionState, UserState, WebhookState
+
+
+def load_directory(connection: sqlite3.Connection) -> Directory:
+    """The directory as of the read models' position."""
+    directory = Directory()
+    for name, join_code, created_at in connection.execute("SELECT name, join_code, created_at FROM account"):
+        directory.account = AccountState(name, join_code, created_at)
+    _load_people(directory, connection)
+    _load_rooms(directory, connection)
+    for row in connection.execute("SELECT room_id, user_id, position FROM read_positions"):
+        directory.set_read_position(*row)
+    for row in connection.execute("SELECT room_id, user_id FROM presences"):
+        directory.set_present(*row)
+    _load_webhooks(directory, connection)
+    return directory
+
+
+def _load_people(directory: Directory, connection: sqlite3.Connection) -> None:
+    for row in connection.execute(
+        "SELECT id, name, role, created_at, email, can_sign_in, password_hash, version FROM users"
+    ):
+        directory.add_user(
+            UserState(
+                id=row[0],
+                name=row[1],
+                role=row[2],
+                created_at=row[3],
+                email=row[4],
+                can_sign_in=bool(row[5]),
+                password_hash=row[6],
+                version=row[7],
+            )
+        )
+    for row in connection.execute(
+        "SELECT id, user_id, token_hash, started_at, expires_at, user_agent, address, version"
+        " FROM sessions INDEXED BY sessions_live WHERE ended_at IS NULL"
+    ):
+        directory.add_session(SessionState(*row))
+
+
+def _load_rooms(directory: Directory, connection: sqlite3.Connection) -> None:
+    members: dict[str, set[str]] = {}
+    for room_id, user_id, ended_at, version in connection.execute(
+        "SELECT room_id, user_id, ended_at, version FROM memberships"
+    ):
+        if version:
+            directory.set_membership_version(room_id, user_id, version)
+        if ended_at is None:
+            members.setdefault(room_id, set()).add(user_id)
+    for room_id, name, kind, created_by, created_at, archived_at, version in connection.execute(
+        "SELECT id, name, kind, created_by, created_at, archived_at, version FROM rooms"
+    ):
+        directory.add_room(
+            RoomState(
+                id=room_id,
+                name=name,
+                kind=kind,
+                created_by=created_by,
+                created_at=created_at,
+                archived=archived_at is not None,
+                version=version,
+                members=members.get(room_id, set()),
+                last_message_at=_last_message_at(connection, room_id),
+            )
+        )
+
+
+def _last_message_at(connection: sqlite3.Connection, room_id: str) -> int:
+    """Served by the index `messages_in_room` alone, however long the history."""
+    row: Any = connection.execute(
+        "SELECT created_at FROM messages WHERE room_id = ? ORDER BY created_at DESC LIMIT 1", (room_id,)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _load_webhooks(directory: Directory, connection: sqlite3.Connection) -> None:
+    for row in connection.execute(
+        "SELECT id, url, events, rooms, sealed_secret, created_by, created_at,"
+        " previous_sealed_secret, previous_valid_until, version FROM webhooks"
+    ):
+        rooms = None if row[3] is None else msgspec.json.decode(row[3], type=tuple[str, ...])
+        directory.add_webhook(
+            WebhookState(
+                id=row[0],
+                url=row[1],
+                events=msgspec.json.decode(row[2], type=tuple[str, ...]),
+                rooms=rooms,
+                sealed_secret=row[4],
+                created_by=row[5],
+                created_at=row[6],
+                previous_sealed_secret=row[7],
+                previous_valid_until=row[8],
+                version=row[9],
+            )
+        )

@@ -1,0 +1,95 @@
+"""Messages by id and page by page."""
+
+from collections.abc import Collection
+
+import msgspec
+
+from campfire.domain.messages import MessageState
+from projections.read_models import ReadModels
+
+
+class MessageRow(msgspec.Struct, frozen=True):
+    """A message as it is now, with its author's present name. Times in milliseconds."""
+
+    position: int
+    id: str
+    room_id: str
+    author_id: str
+    author_name: str
+    body: str
+    created_at: int
+    edited_at: int | None
+    deleted_at: int | None
+    client_message_id: str
+    original_length: int | None
+    version: int
+
+
+COLUMNS = """
+    messages.position, messages.id, messages.room_id, messages.author_id, users.name, messages.body,
+    messages.created_at, messages.edited_at, messages.deleted_at, messages.client_message_id,
+    messages.original_length, messages.version
+"""
+_FROM = f"SELECT {COLUMNS} FROM messages JOIN users ON users.id = messages.author_id"
+_BEFORE = f"""{_FROM}
+WHERE messages.room_id = ? AND (messages.created_at, messages.position) < (?, ?) AND messages.deleted_at IS NULL
+ORDER BY messages.created_at DESC, messages.position DESC LIMIT ?"""
+_AFTER = f"""{_FROM}
+WHERE messages.room_id = ? AND (messages.created_at, messages.position) > (?, ?) AND messages.deleted_at IS NULL
+ORDER BY messages.created_at, messages.position LIMIT ?"""
+
+_END_OF_TIME = 1 << 62
+
+
+async def by_id(read_models: ReadModels, message_id: str) -> MessageRow | None:
+    """One message, also if deleted (then without its text)."""
+    rows = await read_models.rows(f"{_FROM} WHERE messages.id = ?", (message_id,))
+    return MessageRow(*rows[0]) if rows else None
+
+
+async def state(read_models: ReadModels, message_id: str) -> MessageState | None:
+    """What a decision about the message needs."""
+    row = await by_id(read_models, message_id)
+    if row is None:
+        return None
+    return MessageState(row.id, row.room_id, row.author_id, row.version, row.body, row.deleted_at is not None)
+
+
+async def latest(read_models: ReadModels, room_id: str, limit: int) -> list[MessageRow]:
+    """The room's last messages, oldest first, without deleted ones; as all pages."""
+    return await _before(read_models, room_id, _END_OF_TIME, _END_OF_TIME, limit)
+
+
+async def before(read_models: ReadModels, message: MessageRow, limit: int) -> list[MessageRow]:
+    """Up to `limit` messages of its room that come just before `message`."""
+    return await _before(read_models, message.room_id, message.created_at, message.position, limit)
+
+
+async def after(read_models: ReadModels, message: MessageRow, limit: int) -> list[MessageRow]:
+    """Up to `limit` messages of its room that come just after `message`."""
+    rows = await read_models.rows(_AFTER, (message.room_id, message.created_at, message.position, limit))
+    return [MessageRow(*row) for row in rows]
+
+
+async def around(read_models: ReadModels, message: MessageRow, limit: int) -> list[MessageRow]:
+    """Up to `limit` messages with `message` in the middle."""
+    itself = [message] if message.deleted_at is None else []
+    earlier = await before(read_models, message, (limit - len(itself)) // 2)
+    later = await after(read_models, message, limit - len(itself) - len(earlier))
+    return [*earlier, *itself, *later]
+
+
+async def deleted_among(read_models: ReadModels, message_ids: Collection[str]) -> set[str]:
+    """Which of these messages have been deleted."""
+    marks = ",".join("?" * len(message_ids))
+    rows = await read_models.rows(
+        f"SELECT id FROM messages WHERE id IN ({marks}) AND deleted_at IS NOT NULL", tuple(message_ids)
+    )
+    return {row[0] for row in rows}
+
+
+async def _before(
+    read_models: ReadModels, room_id: str, created_at: int, position: int, limit: int
+) -> list[MessageRow]:
+    rows = await read_models.rows(_BEFORE, (room_id, created_at, position, limit))
+    return [MessageRow(*row) for row in reversed(rows)]

@@ -1,0 +1,29 @@
+"""How much somebody has not read."""
+
+from projections.read_models import ReadModels
+
+MOST = 1_000
+"""Counting stops here: "1,000" then means "at least"."""
+
+# For each room: the messages after the read position (or after joining) that somebody else wrote.
+# The inner LIMIT keeps a room that nobody opened for a year from being counted to the end.
+_COUNTS = """
+SELECT memberships.room_id, (
+    SELECT COUNT(*) FROM (
+        SELECT 1 FROM messages INDEXED BY messages_since
+        WHERE messages.room_id = memberships.room_id
+          AND messages.position > MAX(memberships.since_position, COALESCE(read_positions.position, 0))
+          AND messages.author_id <> memberships.user_id
+          AND messages.deleted_at IS NULL
+        LIMIT ?
+    )
+)
+FROM memberships LEFT JOIN read_positions
+    ON read_positions.user_id = memberships.user_id AND read_positions.room_id = memberships.room_id
+WHERE memberships.user_id = ? AND memberships.ended_at IS NULL
+"""
+
+
+async def counts(read_models: ReadModels, user_id: str) -> dict[str, int]:
+    """Unread messages in each room that somebody is a member of, at most `MOST` a room."""
+    return {room_id: count for room_id, count in await read_models.rows(_COUNTS, (MOST, user_id))}

@@ -1,0 +1,1 @@
+"""Measure what Campfire reaches on this machine, and beside it what the machine allows."""

@@ -1,0 +1,43 @@
+"""How much load, and for how long."""
+
+import resource
+
+import msgspec
+
+
+class Effort(msgspec.Struct, frozen=True, kw_only=True):
+    """One run's sizes. Times in seconds."""
+
+    seconds: float = 8.0
+    """The measured part of each load run."""
+    warmup: float = 2.0
+    """Load before it, not measured."""
+    senders: int = 64
+    members: int = 1000
+    """People in the room of the fan-out rows, each with one WebSocket."""
+    events: int = 100_000
+    """Messages in the log of the replay and verify rows."""
+
+    @property
+    def paced_seconds(self) -> float:
+        """The paced run sends only ten messages a second, so it needs longer for a 99th percentile."""
+        return self.seconds * 3
+
+
+QUICK = Effort(seconds=1.0, warmup=0.3, senders=8, members=20, events=2_000)
+"""Enough to see that everything runs; its figures mean nothing."""
+
+_SPARE_FILES = 500
+
+
+def allow_open_files(connections: int) -> None:
+    """Raise this process's limit of open files, which its children inherit, so that `connections` fit.
+
+    Raises `ValueError` if the system's hard limit is lower.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _SPARE_FILES
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise ValueError(f"{connections} connections need {wanted} open files; the hard limit here is {hard}")
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
