@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds to wait after each failed attempt; after the last one a delivery is a dead letter."""
     webhook_timeout: float = 15.0
     """Seconds for a whole delivery attempt, the response included."""
+    webhook_breaker_seconds: float = 60.0
+    """Seconds for which an endpoint that failed five times in a row is left alone."""
     session_days: int = 30
     """Days until a session ends by itself."""
     log_level: LogLevel = "info"
@@ -128,6 +130,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "webhook_allow": _networks,
     "webhook_retry_schedule": _schedule,
     "webhook_timeout": _positive_seconds,
+    "webhook_breaker_seconds": _positive_seconds,
     "session_days": _number(1, 3650),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }

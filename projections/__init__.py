@@ -1,6 +1,6 @@
 """Read models: everything that can be shown, derived from the log and made again from it at will."""
 
-from projections import account, memberships, messages, presences, read_positions, rooms, search, sessions, users, webhooks
+from projections import account, imports, memberships, messages, presences, read_positions, rooms, search, sessions, users, webhooks
 from projections.projection import Projection
 
 ALL: tuple[Projection, ...] = (
@@ -13,5 +13,6 @@ ALL: tuple[Projection, ...] = (
     messages.PROJECTION,
     read_positions.PROJECTION,
     webhooks.PROJECTION,
+    imports.PROJECTION,
     search.PROJECTION,  # after messages: it finds a message's position there
 )

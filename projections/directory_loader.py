@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from campfire.domain.directory import AccountState, Directory, RoomState, SessionState, UserState, WebhookState
+from campfire.domain.directory import AccountState, Directory, ImportState, RoomState, SessionState, UserState, WebhookState
 
 
 def load_directory(connection: sqlite3.Connection) -> Directory:
@@ -20,6 +20,8 @@ def load_directory(connection: sqlite3.Connection) -> Directory:
     for row in connection.execute("SELECT room_id, user_id FROM presences"):
         directory.set_present(*row)
     _load_webhooks(directory, connection)
+    for source, lines, digest, version in connection.execute("SELECT source, lines, digest, version FROM imports"):
+        directory.imports[source] = ImportState(lines, digest, version)
     return directory
 
 

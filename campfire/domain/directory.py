@@ -67,6 +67,14 @@ class WebhookState(msgspec.Struct):
     version: int = 1
 
 
+class ImportState(msgspec.Struct):
+    """How far an import has come; see `ImportProgressed`."""
+
+    lines: int
+    digest: str
+    version: int
+
+
 _NOBODY: frozenset[str] = frozenset()
 
 
@@ -79,6 +87,7 @@ class Directory:
         self.rooms: dict[str, RoomState] = {}
         self.sessions: dict[str, SessionState] = {}
         self.webhooks: dict[str, WebhookState] = {}
+        self.imports: dict[str, ImportState] = {}
         self._users_by_email: dict[str, str] = {}
         self._sessions_by_token_hash: dict[str, SessionState] = {}
         self._rooms_of: dict[str, set[str]] = {}
@@ -106,6 +115,7 @@ class Directory:
             happened.WebhookSecretRotated: self._webhook_secret_rotated,
             happened.WebhookTested: self._webhook_tested,
             happened.WebhookDeleted: self._webhook_deleted,
+            happened.ImportProgressed: self._import_progressed,
         }
 
     def apply(self, recorded: RecordedEvent) -> None:
@@ -308,3 +318,6 @@ class Directory:
 
     def _webhook_deleted(self, event: happened.WebhookDeleted, _: RecordedEvent) -> None:
         self.webhooks.pop(event.webhook_id, None)
+
+    def _import_progressed(self, event: happened.ImportProgressed, recorded: RecordedEvent) -> None:
+        self.imports[event.source] = ImportState(event.lines, event.digest, recorded.version)

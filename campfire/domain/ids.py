@@ -69,9 +69,14 @@ def imported_room_id(source: str, room: str) -> str:
     return _derived("imported-room", source, room)
 
 
-def imported_line_id(source: str, line_digest: str, occurrence: int) -> str:
-    """The id of what one line of an import became; `occurrence` tells equal lines apart (from 0)."""
-    return _derived("imported-line", source, line_digest, str(occurrence))
+def imported_line_id(source: str, line: int) -> str:
+    """The id of what line number `line` (from 1) of an import became."""
+    return _derived("imported-line", source, str(line))
+
+
+def import_stream(source: str) -> str:
+    """How far an import has come."""
+    return _derived("import", source)
 
 
 def replay_stream(replay_id: str) -> str:

@@ -9,10 +9,7 @@ import msgspec
 
 REAL_CHAT = Path(__file__).resolve().parents[3] / "shared" / "data" / "ubuntu-irc.ndjson.gz"
 
-_WORDS = (
-    "the release went out this morning and nobody has complained yet so we could look at that search thing again "
-    "who has time to read my change before lunch otherwise it waits until tomorrow thanks for checking"
-).split()
+_WORDS = ["the", "release", "went", "out", "this", "morning", "and", "nobody", "has", "complained", "yet", "so", "we", "could", "look", "at", "that", "search", "thing", "again", "who", "has", "time", "to", "read", "my", "change", "before", "lunch", "otherwise", "it", "waits", "until", "tomorrow", "thanks", "for", "checking"]
 _MADE_LENGTH = 100
 
 
@@ -38,7 +35,7 @@ def _real(count: int, source: Path) -> list[str]:
 
 
 def _made(count: int) -> list[str]:
-    chance = random.Random(count)  # noqa: S311 - texts, not secrets
+    chance = random.Random(count)
     return [_sentence(chance) for _ in range(count)]
 
 

@@ -1,5 +1,6 @@
 """Percentiles, without interpolation: a figure that was really measured."""
 
+import math
 from collections.abc import Sequence
 
 _MS = 1_000_000
@@ -13,5 +14,5 @@ def percentile_ms(latencies_ns: Sequence[int], share: float) -> float:
     if not latencies_ns:
         raise ValueError("nothing was measured")
     ordered = sorted(latencies_ns)
-    rank = max(0, -(-int(len(ordered) * share * 1_000_000) // 1_000_000) - 1)
-    return ordered[min(rank, len(ordered) - 1)] / _MS
+    rank = max(1, math.ceil(len(ordered) * share))
+    return ordered[rank - 1] / _MS

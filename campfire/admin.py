@@ -1,0 +1,163 @@
+"""`campfire-admin`: for whoever keeps the server alive."""
+
+import asyncio
+import gzip
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from campfire.command_line import EXIT_CODES_HELP, data_option, json_option, print_json, settings_from, telling_errors
+from campfire.config import Settings
+from campfire.control_client import control_client, server_is_running
+from campfire.engine import Engine
+from campfire.importer import ImportCounts, NdjsonImporter
+from campfire.logging import configure
+
+_CHUNK = 1_000
+_MOST_SHOWN = 20
+
+Take = Callable[[list[bytes], int], Awaitable[ImportCounts]]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Look after a Campfire: works beside the running server, or without one."""
+
+
+@main.group(name="import")
+def import_() -> None:
+    """Bring history in from elsewhere."""
+
+
+@import_.command(epilog=EXIT_CODES_HELP)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", help="The import's name in the log.  [default: from the file's first line]")
+@click.option(
+    "--on-error",
+    type=click.Choice(["skip", "stop"]),
+    default="skip",
+    show_default=True,
+    help="What to do at a line that cannot be read.",
+)
+@json_option
+@data_option
+@telling_errors
+def ndjson(file: Path, source: str | None, on_error: str, as_json: bool, data: str | None) -> None:
+    """Import messages, joins, leaves and renames from FILE (.gz or not), one JSON object a line.
+
+    \b
+    {"at": "2004-11-15T12:18:00.050+00:00", "room": "ubuntu", "kind": "message", "user": "ann", "body": "hello"}
+    kind is message, joined, left, or renamed (with "to", the new name).
+
+    People become users that cannot sign in; original times are kept. Running it again changes
+    nothing; an interrupted run goes on where it was.
+    """
+    settings = settings_from(data)
+    configure("warning")
+    try:
+        counts = asyncio.run(_import(settings, file, source or _source_of(file), on_error == "stop"))
+    except KeyboardInterrupt:
+        click.echo("Interrupted. What was imported stays; run the same command again to go on.", err=True)
+        sys.exit(130)
+    if as_json:
+        print_json(msgspec.to_builtins(counts))
+    else:
+        _tell(counts)
+    sys.exit(1 if counts.stopped else 0)
+
+
+async def _import(settings: Settings, file: Path, source: str, stop_on_error: bool) -> ImportCounts:
+    if server_is_running(settings):
+        async with control_client(settings) as client:
+
+            async def take_online(lines: list[bytes], first: int) -> ImportCounts:
+                on_error = "stop" if stop_on_error else "skip"
+                answer = await client.post(
+                    "/import", b"\n".join(lines), source=source, first=str(first), on_error=on_error
+                )
+                return msgspec.convert(answer, ImportCounts)
+
+            return await _run(file, take_online)
+    engine = await Engine.open(settings)
+    importer = NdjsonImporter(engine, source)
+
+    async def take_offline(lines: list[bytes], first: int) -> ImportCounts:
+        return await importer.take(lines, first, stop_on_error=stop_on_error)
+
+    try:
+        return await _run(file, take_offline)
+    finally:
+        await engine.close()
+
+
+async def _run(file: Path, take: Take) -> ImportCounts:
+    total = ImportCounts()
+    with _progress() as progress, _opened(file) as lines:
+        bar = progress.add_task("importing", total=_line_count(file))
+        first = 1
+        while chunk := _chunk(lines):
+            counts = await take(chunk, first)
+            total.add(counts)
+            first += len(chunk)
+            progress.update(bar, completed=first - 1)
+            if counts.stopped:
+                break
+    return total
+
+
+def _chunk(lines: Iterator[bytes]) -> list[bytes]:
+    return [line.rstrip(b"\r\n") for line in islice(lines, _CHUNK)]
+
+
+def _opened(file: Path) -> IO[bytes]:
+    with file.open("rb") as opened:
+        zipped = opened.read(2) == b"\x1f\x8b"
+    return gzip.open(file, "rb") if zipped else file.open("rb")  # type: ignore[return-value]
+
+
+def _line_count(file: Path) -> int:
+    with _opened(file) as lines:
+        return sum(1 for _ in lines)
+
+
+def _source_of(file: Path) -> str:
+    """A name that the same history has under any file name, zipped or not."""
+    with _opened(file) as lines:
+        return "ndjson-" + sha256(lines.readline().rstrip(b"\r\n")).hexdigest()[:16]
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("lines"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _tell(counts: ImportCounts) -> None:
+    click.echo(
+        f"{counts.lines:,} lines: {counts.messages:,} messages, {counts.joined:,} joins, {counts.left:,} leaves,"
+        f" {counts.renamed:,} renames, {counts.unchanged:,} that changed nothing;"
+        f" {counts.people:,} new people; {counts.already_imported:,} lines were imported before."
+    )
+    for malformed in counts.malformed[:_MOST_SHOWN]:
+        click.echo(f"line {malformed.line}: {malformed.reason}", err=True)
+    if len(counts.malformed) > _MOST_SHOWN:
+        click.echo(f"... and {len(counts.malformed) - _MOST_SHOWN} more lines that cannot be read", err=True)
+    if counts.stopped:
+        click.echo("Stopped at the first line that cannot be read; everything before it is imported.", err=True)
+
+
+if __name__ == "__main__":
+    main()

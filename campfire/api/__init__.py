@@ -1,0 +1,1 @@
+"""Campfire over HTTP and WebSocket."""

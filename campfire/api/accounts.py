@@ -1,0 +1,105 @@
+"""Setting the server up, and joining it."""
+
+import secrets
+
+from aiohttp import web
+
+from campfire.api import schemas
+from campfire.api.auth import authenticated, new_session, with_cookie
+from campfire.api.keys import ENGINE, PASSWORDS
+from campfire.api.routes import Route, answer, body_of
+from campfire.api.views import account_view, me_view, room_view
+from campfire.domain.accounts import NewPerson, decide_join, decide_setup, require_join_code
+from campfire.domain.errors import SetupAlreadyDone, SetupRequired
+
+_CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz23456789"
+
+
+async def set_up(request: web.Request) -> web.Response:
+    engine = request.app[ENGINE]
+    wanted = await body_of(request, schemas.Setup)
+    if engine.directory.account is not None:
+        raise SetupAlreadyDone("This server has been set up already.")
+    token, session = new_session(engine, request)
+    person = await _person(request, wanted.name, wanted.email, wanted.password)
+    room_id = engine.new_id()
+    join_code = new_join_code()
+    await engine.perform(
+        lambda: decide_setup(
+            engine.directory,
+            account_name=wanted.account,
+            person=person,
+            session=session,
+            room_id=room_id,
+            join_code=join_code,
+            at=engine.clock.now_ms(),
+        )
+    )
+    directory = engine.directory
+    assert directory.account is not None
+    done = schemas.SetupDone(
+        token=token,
+        user=me_view(directory.users[person.user_id], session.session_id),
+        account=account_view(directory.account, with_join_code=True),
+        room=room_view(directory.rooms[room_id], with_members=True),
+    )
+    return with_cookie(answer(done, 201), request, token)
+
+
+async def join(request: web.Request) -> web.Response:
+    engine = request.app[ENGINE]
+    wanted = await body_of(request, schemas.Join)
+    join_code = request.match_info["join_code"]
+    require_join_code(engine.directory, join_code)  # before the costly hash, so that guessing is cheap to refuse
+    token, session = new_session(engine, request)
+    person = await _person(request, wanted.name, wanted.email, wanted.password)
+    await engine.perform(
+        lambda: decide_join(
+            engine.directory, join_code=join_code, person=person, session=session, at=engine.clock.now_ms()
+        )
+    )
+    user = me_view(engine.directory.users[person.user_id], session.session_id)
+    return with_cookie(answer(schemas.SignedIn(token=token, user=user), 201), request, token)
+
+
+async def read_account(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    account = request.app[ENGINE].directory.account
+    if account is None:
+        raise SetupRequired("This server has not been set up yet.")
+    return answer(account_view(account, with_join_code=actor.is_administrator))
+
+
+def new_join_code() -> str:
+    """Twelve letters and digits that cannot be confused, as xxxx-xxxx-xxxx: some 69 bits."""
+    return "-".join("".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3))
+
+
+async def _person(request: web.Request, name: str, email: str, password: str) -> NewPerson:
+    password_hash = await request.app[PASSWORDS].hash(password)
+    return NewPerson(user_id=request.app[ENGINE].new_id(), name=name, email=email, password_hash=password_hash)
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/api/v1/setup",
+        set_up,
+        "Set the server up: account, administrator, first room",
+        {201: schemas.SetupDone},
+        body=schemas.Setup,
+        signed_in=False,
+        errors=("SETUP_ALREADY_DONE",),
+    ),
+    Route(
+        "POST",
+        "/api/v1/join/{join_code}",
+        join,
+        "Join with an invitation",
+        {201: schemas.SignedIn},
+        body=schemas.Join,
+        signed_in=False,
+        errors=("JOIN_CODE_INVALID", "EMAIL_TAKEN", "SETUP_REQUIRED"),
+    ),
+    Route("GET", "/api/v1/account", read_account, "The account", {200: schemas.Account}),
+)

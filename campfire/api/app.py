@@ -1,0 +1,115 @@
+"""The application: routes, middleware, and what belongs to it while it runs."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from campfire.api import accounts, docs_page, health, messages, openapi, rooms, schemas, search, sessions, users, webhooks
+from campfire.api.feed import FeedHub
+from campfire.api.feed.activity import Activity
+from campfire.api.feed.http import LONGEST_WAIT, read_feed
+from campfire.api.feed.websocket import open_socket
+from campfire.api.keys import ACTIVITY, ENGINE, HUB, PASSWORDS, RATE_LIMITER, SIGN_IN_LIMITER
+from campfire.api.middleware import guard
+from campfire.api.passwords import Passwords
+from campfire.api.rate_limit import RateLimiter
+from campfire.api.routes import Query, Route
+from campfire.domain.sessions import decide_expiry
+from campfire.engine import Engine
+from campfire.errors import CampfireError
+
+_LARGEST_BODY = 512 * 1024
+"""64 KiB of text may take six times as much when its characters are written as JSON escapes."""
+_SWEEP_SECONDS = 60
+
+_FEED = Route(
+    "GET",
+    "/feed",
+    read_feed,
+    "What happened since a position that I may see: a long poll, or Server-Sent Events with that Accept header",
+    {200: schemas.FeedPage},
+    queries=(
+        Query("since", {"type": "integer", "minimum": 0}, "the last position that I have"),
+        Query("epoch", {"type": "string"}, "the epoch that I got it in"),
+        Query("wait", {"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT}, "seconds to wait for something"),
+    ),
+)
+
+ROUTES: tuple[Route, ...] = (
+    *accounts.ROUTES,
+    *sessions.ROUTES,
+    *users.ROUTES,
+    *rooms.ROUTES,
+    *messages.ROUTES,
+    *search.ROUTES,
+    *webhooks.ROUTES,
+    _FEED,
+    *health.ROUTES,
+)
+
+log = structlog.get_logger()
+
+
+def build_app(engine: Engine, hub: FeedHub) -> web.Application:
+    """The whole HTTP and WebSocket interface over one engine."""
+    app = web.Application(middlewares=[guard], client_max_size=_LARGEST_BODY)
+    app[ENGINE] = engine
+    app[HUB] = hub
+    app[ACTIVITY] = Activity(engine, hub)
+    app[PASSWORDS] = Passwords()
+    app[SIGN_IN_LIMITER] = RateLimiter(engine.clock, limit=10, seconds=180)
+    if engine.settings.rate_limit_rpm:
+        app[RATE_LIMITER] = RateLimiter(engine.clock, limit=engine.settings.rate_limit_rpm, seconds=60)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler)
+    app.router.add_get("/ws", open_socket)
+    _add_documentation(app)
+    app.cleanup_ctx.append(_running)
+    return app
+
+
+def _add_documentation(app: web.Application) -> None:
+    document = openapi.document(ROUTES)
+    as_json = msgspec.json.encode(document)
+    pages = {"/docs/api": docs_page.api_page(document), "/docs/errors": docs_page.errors_page()}
+
+    async def serve_openapi(_request: web.Request) -> web.Response:
+        return web.Response(body=as_json, content_type="application/json")
+
+    async def serve_page(request: web.Request) -> web.Response:
+        policy = {"Content-Security-Policy": docs_page.STYLE_POLICY}
+        return web.Response(text=pages[request.path], content_type="text/html", headers=policy)
+
+    async def serve_style(_request: web.Request) -> web.Response:
+        return web.Response(text=docs_page.style_sheet(), content_type="text/css")
+
+    app.router.add_get("/openapi.json", serve_openapi)
+    app.router.add_get("/docs/style.css", serve_style)
+    for path in pages:
+        app.router.add_get(path, serve_page)
+
+
+async def _running(app: web.Application) -> AsyncIterator[None]:
+    """What runs beside the requests, and ends with them."""
+    app[HUB].start()
+    sweeper = asyncio.create_task(_record_expiry(app[ENGINE]))
+    yield
+    sweeper.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sweeper
+    await app[ACTIVITY].close()
+    app[PASSWORDS].close()
+
+
+async def _record_expiry(engine: Engine) -> None:
+    """Put on record, once a minute, which sessions have run out; until then they are refused all the same."""
+    while True:
+        try:
+            await engine.perform(lambda: decide_expiry(engine.directory, at=engine.clock.now_ms()))
+        except CampfireError as error:
+            log.warning("session_expiry_not_recorded", code=error.code)
+        await asyncio.sleep(_SWEEP_SECONDS)

@@ -1,0 +1,112 @@
+"""What the command lines ask of a running server, over a socket in the data directory (mode 600).
+
+The file's permissions are the authentication: whoever may open it may also read the log itself.
+"""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from campfire.api.keys import ENGINE, REQUEST_ID
+from campfire.api.problems import problem_from, problem_response
+from campfire.domain import ids
+from campfire.domain.events import DeliveryReplayRequested, NewEvent
+from campfire.eventlog.errors import VersionConflict
+from campfire.importer import NdjsonImporter
+
+_LARGEST_CHUNK = 64 * 1024 * 1024
+IMPORTERS: web.AppKey[dict[str, NdjsonImporter]] = web.AppKey("importers")
+
+
+class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which dead letters to send again; see `DeliveryReplayRequested`."""
+
+    replay_id: str
+    deliveries: tuple[str, ...] = ()
+    webhook_id: str | None = None
+    since: int | None = None
+
+
+async def status(request: web.Request) -> web.Response:
+    engine = request.app[ENGINE]
+    return _json({"position": engine.position, "epoch": engine.epoch, "waiting": engine.health().waiting})
+
+
+async def replay_deliveries(request: web.Request) -> web.Response:
+    engine = request.app[ENGINE]
+    wanted = msgspec.json.decode(await request.read(), type=ReplayRequest)
+    asked = DeliveryReplayRequested(
+        at=engine.clock.now_ms(),
+        replay_id=wanted.replay_id,
+        deliveries=wanted.deliveries,
+        webhook_id=wanted.webhook_id,
+        since=wanted.since,
+    )
+    try:
+        [recorded] = await engine.append([NewEvent(ids.replay_stream(wanted.replay_id), 1, asked)])
+    except VersionConflict:
+        return _json({"position": engine.position, "duplicate": True})
+    return _json({"position": recorded.position, "duplicate": False})
+
+
+async def import_lines(request: web.Request) -> web.Response:
+    """Take a chunk of NDJSON; `first` is the number of its first line, `source` names the import."""
+    engine, importers = request.app[ENGINE], request.app[IMPORTERS]
+    source, first = request.query["source"], int(request.query["first"])
+    lines = (await request.read()).split(b"\n")
+    importer = importers.get(source)
+    if importer is None or importer.next_line != first:
+        # Another run of the same import, or a run after a restart: begin with what the log knows.
+        importer = importers[source] = NdjsonImporter(engine, source)
+    counts = await importer.take(lines, first, stop_on_error=request.query.get("on_error") == "stop")
+    return _json(msgspec.to_builtins(counts))
+
+
+async def rebuild(request: web.Request) -> web.StreamResponse:
+    """Rebuild the read models beside and swap; streams one JSON object a line as it goes."""
+    loop = asyncio.get_running_loop()
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    steps: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    def progress(position: int, total: int) -> None:
+        loop.call_soon_threadsafe(steps.put_nowait, {"position": position, "total": total})
+
+    work = asyncio.create_task(request.app[ENGINE].rebuild(progress))
+    work.add_done_callback(lambda _done: steps.put_nowait({}))
+    while step := await steps.get():
+        await response.write(msgspec.json.encode(step) + b"\n")
+    error = work.exception()
+    last = {"done": True, "digests": work.result()} if error is None else {"error": str(error)}
+    await response.write(msgspec.json.encode(last) + b"\n")
+    return response
+
+
+@web.middleware
+async def _problems(request: web.Request, handler: Any) -> web.StreamResponse:
+    request[REQUEST_ID] = "control"
+    try:
+        response: web.StreamResponse = await handler(request)
+    except Exception as error:
+        if not isinstance(error, (KeyError, ValueError)):
+            return problem_response(problem_from(error, "control"))
+        return problem_response(problem_from(msgspec.ValidationError(str(error)), "control"))
+    return response
+
+
+def build_control_app(app: web.Application) -> web.Application:
+    """The control interface beside `app`, over the same engine."""
+    control = web.Application(middlewares=[_problems], client_max_size=_LARGEST_CHUNK)
+    control[ENGINE] = app[ENGINE]
+    control[IMPORTERS] = {}
+    control.router.add_get("/status", status)
+    control.router.add_post("/outbox/replay", replay_deliveries)
+    control.router.add_post("/import", import_lines)
+    control.router.add_post("/rebuild", rebuild)
+    return control
+
+
+def _json(value: Any) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

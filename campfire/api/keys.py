@@ -1,0 +1,22 @@
+"""What handlers find in the application."""
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from campfire.engine import Engine
+
+if TYPE_CHECKING:
+    from campfire.api.feed.activity import Activity
+    from campfire.api.feed.hub import FeedHub
+    from campfire.api.passwords import Passwords
+    from campfire.api.rate_limit import RateLimiter
+
+ENGINE = web.AppKey("engine", Engine)
+ACTIVITY: "web.AppKey[Activity]" = web.AppKey("activity")
+HUB: "web.AppKey[FeedHub]" = web.AppKey("hub")
+PASSWORDS: "web.AppKey[Passwords]" = web.AppKey("passwords")
+RATE_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("rate_limiter")
+SIGN_IN_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("sign_in_limiter")
+
+REQUEST_ID = "request_id"

@@ -1,0 +1,72 @@
+"""What happens to every request: a request id, limits, and errors turned into problem documents.
+
+One middleware on purpose: each layer would cost every message some microseconds.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from campfire.api.auth import presented_token, require_same_origin, token_hash
+from campfire.api.keys import ENGINE, RATE_LIMITER, REQUEST_ID
+from campfire.api.problems import problem_from, problem_response
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "Cache-Control": "no-store",
+}
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Limit, handle, and answer errors in one shape."""
+    request_id = os.urandom(8).hex()
+    request[REQUEST_ID] = request_id
+    limits: dict[str, str] = {}
+    try:
+        if request.method not in _SAFE_METHODS:
+            require_same_origin(request)
+        limits = _count(request)
+        response = await handler(request)
+    except Exception as error:
+        response = problem_response(problem_from(error, request_id), _allow_header(error))
+    if not response.prepared:
+        headers = response.headers
+        headers["X-Request-Id"] = request_id
+        for name, value in SECURITY_HEADERS.items():
+            headers.setdefault(name, value)
+        headers.update(limits)
+    return response
+
+
+def _count(request: web.Request) -> dict[str, str]:
+    """Take from the person's or the address's allowance; return the headers that tell what is left."""
+    limiter = request.app.get(RATE_LIMITER)
+    if limiter is None or request.path.startswith("/health"):
+        return {}
+    allowance = limiter.take(limit_key(request))
+    return {
+        "RateLimit-Limit": str(allowance.limit),
+        "RateLimit-Remaining": str(allowance.remaining),
+        "RateLimit-Reset": str(round(allowance.reset)),
+    }
+
+
+def limit_key(request: web.Request) -> str:
+    """The signed-in person, else the address."""
+    token = presented_token(request)
+    session = request.app[ENGINE].directory.session_by_token_hash(token_hash(token)) if token else None
+    return session.user_id if session is not None else request.remote or ""
+
+
+def _allow_header(error: Exception) -> dict[str, str] | None:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return {"Allow": ", ".join(sorted(error.allowed_methods))}
+    return None

@@ -1,0 +1,211 @@
+"""Rooms and their members."""
+
+from aiohttp import web
+
+from campfire.api import schemas
+from campfire.api.auth import authenticated
+from campfire.api.keys import ENGINE
+from campfire.api.routes import Route, answer, body_of, no_content
+from campfire.api.views import room_view, user_view
+from campfire.domain import ids
+from campfire.domain.reading import decide_read
+from campfire.domain.rooms import (
+    decide_add_member,
+    decide_archive_room,
+    decide_create_room,
+    decide_remove_member,
+    decide_rename_room,
+    readable_room,
+)
+from projections.queries import unread
+
+
+async def list_rooms(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    counts = await unread.counts(engine.read_models, actor.user_id)
+    mine = [engine.directory.rooms[room_id] for room_id in engine.directory.rooms_of(actor.user_id)]
+    mine.sort(key=lambda room: (room.name.casefold(), room.id))
+    return answer(schemas.Rooms(rooms=[room_view(room, unread=counts.get(room.id, 0)) for room in mine]))
+
+
+async def create_room(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    wanted = await body_of(request, schemas.CreateRoom)
+    room_id = engine.new_id()
+    if wanted.kind == "direct":
+        room_id = ids.direct_room_id({*wanted.members, actor.user_id})
+    recorded = await engine.perform(
+        lambda: decide_create_room(
+            engine.directory,
+            room_id=room_id,
+            name=wanted.name,
+            kind=wanted.kind,
+            members=wanted.members,
+            actor_id=actor.user_id,
+            at=engine.clock.now_ms(),
+        )
+    )
+    room = engine.directory.rooms[room_id]
+    return answer(room_view(room, with_members=True), 201 if recorded else 200)
+
+
+async def read_room(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    room = readable_room(engine.directory, request.match_info["room_id"], actor.user_id)
+    counts = await unread.counts(engine.read_models, actor.user_id)
+    return answer(room_view(room, unread=counts.get(room.id, 0), with_members=True))
+
+
+async def rename_room(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    wanted = await body_of(request, schemas.RenameRoom)
+    room_id = request.match_info["room_id"]
+    await engine.perform(
+        lambda: decide_rename_room(
+            engine.directory, room_id=room_id, name=wanted.name, actor_id=actor.user_id, at=engine.clock.now_ms()
+        )
+    )
+    return answer(room_view(engine.directory.rooms[room_id], with_members=True))
+
+
+async def archive_room(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    room_id = request.match_info["room_id"]
+    await engine.perform(
+        lambda: decide_archive_room(
+            engine.directory, room_id=room_id, actor_id=actor.user_id, at=engine.clock.now_ms()
+        )
+    )
+    return answer(room_view(engine.directory.rooms[room_id], with_members=True))
+
+
+async def list_members(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    directory = request.app[ENGINE].directory
+    room = readable_room(directory, request.match_info["room_id"], actor.user_id)
+    members = sorted((directory.users[user_id] for user_id in room.members), key=lambda user: user.name.casefold())
+    return answer(schemas.Members(members=[user_view(user) for user in members]))
+
+
+async def add_member(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    wanted = await body_of(request, schemas.AddMember)
+    room_id = request.match_info["room_id"]
+    await engine.perform(
+        lambda: decide_add_member(
+            engine.directory,
+            room_id=room_id,
+            user_id=wanted.user_id,
+            actor_id=actor.user_id,
+            at=engine.clock.now_ms(),
+        )
+    )
+    return answer(room_view(engine.directory.rooms[room_id], with_members=True))
+
+
+async def remove_member(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    await engine.perform(
+        lambda: decide_remove_member(
+            engine.directory,
+            room_id=request.match_info["room_id"],
+            user_id=request.match_info["user_id"],
+            actor_id=actor.user_id,
+            at=engine.clock.now_ms(),
+        )
+    )
+    return no_content()
+
+
+async def mark_read(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    wanted = await body_of(request, schemas.MarkRead)
+    # Nobody can have read what has not happened; a client that thinks so would hide what comes.
+    position = min(wanted.position, engine.position)
+    await engine.perform(
+        lambda: decide_read(
+            engine.directory,
+            room_id=request.match_info["room_id"],
+            user_id=actor.user_id,
+            position=position,
+            at=engine.clock.now_ms(),
+        )
+    )
+    return no_content()
+
+
+_ROOM = ("ROOM_NOT_FOUND", "ROOM_ACCESS_DENIED")
+_ADMINISTERED = (*_ROOM, "PERMISSION_DENIED", "ROOM_ARCHIVED")
+
+ROUTES = (
+    Route("GET", "/api/v1/rooms", list_rooms, "My rooms, by name, with unread counts", {200: schemas.Rooms}),
+    Route(
+        "POST",
+        "/api/v1/rooms",
+        create_room,
+        "Create a room, or find the direct room of these people",
+        {201: schemas.Room, 200: schemas.Room},
+        body=schemas.CreateRoom,
+        errors=("USER_NOT_FOUND",),
+    ),
+    Route("GET", "/api/v1/rooms/{room_id}", read_room, "One room", {200: schemas.Room}, errors=_ROOM),
+    Route(
+        "PATCH",
+        "/api/v1/rooms/{room_id}",
+        rename_room,
+        "Rename a room",
+        {200: schemas.Room},
+        body=schemas.RenameRoom,
+        errors=_ADMINISTERED,
+    ),
+    Route(
+        "POST",
+        "/api/v1/rooms/{room_id}/archive",
+        archive_room,
+        "Archive a room: readable, but closed",
+        {200: schemas.Room},
+        errors=_ADMINISTERED,
+    ),
+    Route(
+        "GET",
+        "/api/v1/rooms/{room_id}/members",
+        list_members,
+        "Who is in a room",
+        {200: schemas.Members},
+        errors=_ROOM,
+    ),
+    Route(
+        "POST",
+        "/api/v1/rooms/{room_id}/members",
+        add_member,
+        "Add somebody, or join an open room",
+        {200: schemas.Room},
+        body=schemas.AddMember,
+        errors=(*_ADMINISTERED, "USER_NOT_FOUND"),
+    ),
+    Route(
+        "DELETE",
+        "/api/v1/rooms/{room_id}/members/{user_id}",
+        remove_member,
+        "Remove somebody, or leave",
+        {204: None},
+        errors=(*_ADMINISTERED, "USER_NOT_FOUND"),
+    ),
+    Route(
+        "POST",
+        "/api/v1/rooms/{room_id}/read",
+        mark_read,
+        "I have read up to a position",
+        {204: None},
+        body=schemas.MarkRead,
+        errors=_ROOM,
+    ),
+)

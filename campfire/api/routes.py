@@ -1,0 +1,72 @@
+"""How an address of the API is declared: once, for the router, for validation and for OpenAPI."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from campfire.api.schemas import Answer, Request
+from campfire.errors import CampfireError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+AnyRequest = TypeVar("AnyRequest", bound=Request)
+
+_decoders: dict[type[Any], Callable[[bytes], Any]] = {}
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query parameter, for OpenAPI. `schema` is its JSON Schema."""
+
+    name: str
+    schema: dict[str, Any]
+    description: str
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method at one address. `answers` maps status codes to the shape of the body (None: no body)."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    answers: dict[int, type[Answer] | None]
+    body: type[Request] | None = None
+    queries: tuple[Query, ...] = ()
+    signed_in: bool = True
+    errors: tuple[str, ...] = field(default=())
+
+
+async def body_of(request: web.Request, shape: type[AnyRequest]) -> AnyRequest:
+    """The request's body. Raises what `problem_from` knows how to tell."""
+    decode = _decoders.get(shape)
+    if decode is None:
+        decode = _decoders[shape] = msgspec.json.Decoder(shape).decode
+    decoded: AnyRequest = decode(await request.read())
+    return decoded
+
+
+def answer(body: Answer, status: int = 200) -> web.Response:
+    """A JSON answer."""
+    return web.Response(body=_encode(body), status=status, content_type="application/json")
+
+
+def no_content() -> web.Response:
+    return web.Response(status=204)
+
+
+def whole_number(request: web.Request, name: str, default: int, low: int, high: int) -> int:
+    """A query parameter that is a whole number. Raises `VALIDATION_FAILED` outside `low` to `high`."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    # A length cap first: turning a very long run of digits into a number is itself an attack.
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or not low <= int(text) <= high:
+        detail = f"{name} must be a whole number from {low} to {high}."
+        raise CampfireError("VALIDATION_FAILED", detail, errors=[{"field": name, "message": detail}])
+    return int(text)

@@ -1,0 +1,48 @@
+"""The directory's state in the shapes of the API."""
+
+from campfire.api import schemas
+from campfire.clock import iso_from_ms
+from campfire.domain.directory import AccountState, RoomState, UserState
+
+
+def user_view(user: UserState) -> schemas.User:
+    return schemas.User(
+        id=user.id,
+        name=user.name,
+        role=user.role,
+        created_at=iso_from_ms(user.created_at),
+        can_sign_in=user.can_sign_in and user.active,
+    )
+
+
+def me_view(user: UserState, session_id: str) -> schemas.Me:
+    return schemas.Me(
+        id=user.id,
+        name=user.name,
+        role=user.role,
+        created_at=iso_from_ms(user.created_at),
+        email=user.email,
+        session_id=session_id,
+    )
+
+
+def account_view(account: AccountState, *, with_join_code: bool) -> schemas.Account:
+    return schemas.Account(
+        name=account.name,
+        join_code=account.join_code if with_join_code else None,
+        created_at=iso_from_ms(account.created_at),
+    )
+
+
+def room_view(room: RoomState, *, unread: int = 0, with_members: bool = False) -> schemas.Room:
+    return schemas.Room(
+        id=room.id,
+        name=room.name,
+        kind=room.kind,
+        created_by=room.created_by,
+        created_at=iso_from_ms(room.created_at),
+        archived=room.archived,
+        member_count=len(room.members),
+        members=sorted(room.members) if with_members or room.kind == "direct" else None,
+        unread=unread,
+    )

@@ -1,0 +1,216 @@
+"""From events to deliveries: who wants what, decided without I/O."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+from campfire.domain import events as happened
+from campfire.domain.events import Event, RecordedEvent
+from campfire.domain.public_view import audience_of, iso_time, public_view
+from campfire.eventlog.reader import LogReader, Tip
+from outbox.ledger import Ledger
+
+_NAMESPACE = UUID("0f3a1a52-6d3f-5c0e-9b63-0a5a0cf0c6de")
+_PAGE = 500
+
+encode = msgspec.json.Encoder().encode
+
+
+class Endpoint(msgspec.Struct):
+    """Where deliveries go, as the planner needs it."""
+
+    id: str
+    url: str
+    events: frozenset[str]
+    rooms: frozenset[str] | None
+    active: bool = True
+
+    def wants(self, event: Event) -> bool:
+        """Whether the endpoint subscribed to this kind of event in this room."""
+        if not self.active or event.topic not in self.events:
+            return False
+        if self.rooms is None:
+            return True
+        audience = audience_of(event)
+        return audience.kind == "room" and audience.id in self.rooms
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """A delivery to be made."""
+
+    id: str
+    endpoint_id: str
+    position: int
+    event_type: str
+    message_id: str | None
+    payload: bytes
+
+
+def delivery_id(epoch: str, endpoint_id: str, position: int) -> str:
+    """The webhook-id: the same whenever the same event is planned for the same endpoint, in one history."""
+    return "msg_" + uuid5(_NAMESPACE, f"{epoch}/{endpoint_id}/{position}").hex
+
+
+def payload_of(event: Event) -> bytes:
+    """The body, in the shape of Standard Webhooks 1.0, "Payload structure"; the data is the feed's."""
+    return encode({"type": event.topic, "timestamp": iso_time(event.at), "data": public_view(event)})
+
+
+def plan(recorded: RecordedEvent, endpoints: Iterable[Endpoint], epoch: str) -> list[Planned]:
+    """The deliveries that an event asks for. Imported history asks for none."""
+    event = recorded.event
+    if isinstance(event, happened.WebhookTested):
+        wanting = [each for each in endpoints if each.id == event.webhook_id and each.active]
+    elif getattr(event, "origin", "live") == "import":
+        return []
+    else:
+        wanting = [each for each in endpoints if each.wants(event)]
+    if not wanting:
+        return []
+    payload = payload_of(event)
+    message_id = event.message_id if isinstance(event, (happened.MessagePosted, happened.MessageEdited)) else None
+    return [
+        Planned(
+            delivery_id(epoch, each.id, recorded.position), each.id, recorded.position, event.topic, message_id, payload
+        )
+        for each in wanting
+    ]
+
+
+class Planner:
+    """Follows the log and writes deliveries, endpoint changes and the cursor in one transaction a page."""
+
+    def __init__(self, ledger: Ledger, reader: LogReader, now_ms: Any) -> None:
+        self._ledger = ledger
+        self._reader = reader
+        self._now_ms = now_ms
+        self._endpoints: dict[str, Endpoint] = {}
+
+    async def load(self) -> None:
+        """Learn the endpoints that are known already."""
+        for row in await self._ledger.rows("SELECT id, url, events, rooms, state FROM endpoints WHERE state <> 'deleted'"):
+            self._endpoints[row[0]] = Endpoint(
+                row[0],
+                row[1],
+                frozenset(msgspec.json.decode(row[2])),
+                None if row[3] is None else frozenset(msgspec.json.decode(row[3])),
+                row[4] == "active",
+            )
+
+    def disable(self, endpoint_id: str) -> None:
+        """Plan nothing more for an endpoint that said it is gone."""
+        endpoint = self._endpoints.get(endpoint_id)
+        if endpoint is not None:
+            endpoint.active = False
+
+    async def take(self, events: list[RecordedEvent]) -> set[str]:
+        """Turn a page of the log into deliveries, durably; return the endpoints that have something to do."""
+        tip: Tip = await asyncio.to_thread(self._reader.tip_at, events[-1].position)
+        woken: set[str] = set()
+
+        async def step(ledger: Ledger) -> None:
+            for recorded in events:
+                woken.update(await self._take_one(ledger, recorded, tip.epoch))
+            await ledger.rows(
+                "INSERT OR REPLACE INTO cursor (id, position, chain, epoch) VALUES (1, ?, ?, ?)",
+                (tip.position, tip.chain, tip.epoch),
+            )
+
+        await self._ledger.write(step)
+        return woken
+
+    async def _take_one(self, ledger: Ledger, recorded: RecordedEvent, epoch: str) -> set[str]:
+        event = recorded.event
+        if isinstance(event, happened.WebhookCreated):
+            await self._add(ledger, event, recorded.position)
+        elif isinstance(event, happened.WebhookSecretRotated):
+            await ledger.rows(
+                "UPDATE endpoints SET previous_sealed_secret = sealed_secret, previous_valid_until = ?,"
+                " sealed_secret = ? WHERE id = ?",
+                (event.previous_valid_until, event.sealed_secret, event.webhook_id),
+            )
+        elif isinstance(event, happened.WebhookDeleted):
+            await self._remove(ledger, event)
+        elif isinstance(event, happened.MessageDeleted):
+            await self._forget_text(ledger, event.message_id)
+        elif isinstance(event, happened.DeliveryReplayRequested):
+            return await self._replay(ledger, event)
+        planned = plan(recorded, self._endpoints.values(), epoch)
+        if planned:
+            await self._insert(ledger, planned)
+        return {each.endpoint_id for each in planned}
+
+    async def _insert(self, ledger: Ledger, planned: list[Planned]) -> None:
+        now = self._now_ms()
+        await ledger.many(
+            "INSERT OR IGNORE INTO deliveries"
+            " (id, endpoint_id, position, event_type, message_id, payload, next_attempt_at, planned_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (each.id, each.endpoint_id, each.position, each.event_type, each.message_id, each.payload, now, now)
+                for each in planned
+            ],
+        )
+
+    async def _add(self, ledger: Ledger, event: happened.WebhookCreated, position: int) -> None:
+        rooms = None if event.rooms is None else encode(event.rooms).decode()
+        await ledger.rows(
+            "INSERT OR IGNORE INTO endpoints (id, url, events, rooms, sealed_secret, created_position)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (event.webhook_id, event.url, encode(event.events).decode(), rooms, event.sealed_secret, position),
+        )
+        self._endpoints[event.webhook_id] = Endpoint(
+            event.webhook_id,
+            event.url,
+            frozenset(event.events),
+            None if event.rooms is None else frozenset(event.rooms),
+        )
+
+    async def _remove(self, ledger: Ledger, event: happened.WebhookDeleted) -> None:
+        self._endpoints.pop(event.webhook_id, None)
+        await ledger.rows("UPDATE endpoints SET state = 'deleted' WHERE id = ?", (event.webhook_id,))
+        await ledger.rows(
+            "UPDATE deliveries SET state = 'cancelled', payload = NULL, failure = 'the webhook was deleted',"
+            " finished_at = ? WHERE endpoint_id = ? AND state IN ('pending', 'dead')",
+            (self._now_ms(), event.webhook_id),
+        )
+        await ledger.rows(
+            "UPDATE deliveries SET withdrawn = 1 WHERE endpoint_id = ? AND state = 'sending'", (event.webhook_id,)
+        )
+
+    async def _forget_text(self, ledger: Ledger, message_id: str) -> None:
+        """What was deleted must not leave late, neither by a retry nor by a replay."""
+        await ledger.rows(
+            "UPDATE deliveries SET state = 'cancelled', payload = NULL, failure = 'the message was deleted',"
+            " finished_at = ? WHERE message_id = ? AND state IN ('pending', 'dead')",
+            (self._now_ms(), message_id),
+        )
+        await ledger.rows(
+            "UPDATE deliveries SET withdrawn = 1 WHERE message_id = ? AND state = 'sending'", (message_id,)
+        )
+
+    async def _replay(self, ledger: Ledger, event: happened.DeliveryReplayRequested) -> set[str]:
+        """Give dead letters a fresh schedule; a request that was seen before does nothing."""
+        if await ledger.rows("SELECT 1 FROM replays WHERE id = ?", (event.replay_id,)):
+            return set()
+        rows = await ledger.rows(
+            "UPDATE deliveries SET state = 'pending', round = 0, next_attempt_at = ?, finished_at = NULL"
+            " WHERE state = 'dead' AND payload IS NOT NULL"
+            " AND (? = '[]' OR id IN (SELECT value FROM json_each(?)))"
+            " AND (? IS NULL OR endpoint_id = ?) AND finished_at >= ? RETURNING endpoint_id",
+            (
+                self._now_ms(),
+                encode(event.deliveries).decode(),
+                encode(event.deliveries).decode(),
+                event.webhook_id,
+                event.webhook_id,
+                event.since or 0,
+            ),
+        )
+        await ledger.rows(
+            "INSERT INTO replays (id, at, replayed) VALUES (?, ?, ?)", (event.replay_id, event.at, len(rows))
+        )
+        return {row[0] for row in rows}

@@ -1,0 +1,131 @@
+"""Looking into the outbox from outside, read-only: for health, for the API, for the command line."""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from campfire.eventlog.witness import Witness
+
+
+class EndpointStatus(msgspec.Struct, frozen=True):
+    """One endpoint. `breaker` is closed or open; `failures` in a row."""
+
+    id: str
+    url: str
+    state: str
+    pending: int
+    dead: int
+    breaker: str
+    failures: int
+
+
+class OutboxStatus(msgspec.Struct, frozen=True):
+    """How far the outbox has come, and what waits in it."""
+
+    position: int
+    pending: int
+    sending: int
+    delivered: int
+    dead: int
+    cancelled: int
+    worker_pid: int | None
+    worker_alive: bool
+    endpoints: list[EndpointStatus]
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A delivery that was given up. Times in milliseconds."""
+
+    id: str
+    endpoint_id: str
+    url: str
+    event_type: str
+    position: int
+    attempts: int
+    failure_class: str
+    failure: str
+    died_at: int
+
+
+def witness_of(path: Path) -> Witness | None:
+    """What the outbox remembers of the log; None if it has not run yet."""
+    rows = _rows(path, "SELECT position, chain FROM cursor WHERE position > 0")
+    return Witness(path.name, rows[0][0], rows[0][1]) if rows else None
+
+
+def outbox_status(path: Path) -> OutboxStatus | None:
+    """The state of the outbox; None if it has not run yet."""
+    cursor = _rows(path, "SELECT position FROM cursor")
+    if not cursor:
+        return None
+    counts = dict(_rows(path, "SELECT state, COUNT(*) FROM deliveries GROUP BY state"))
+    worker = _rows(path, "SELECT pid FROM worker")
+    pid = worker[0][0] if worker else None
+    return OutboxStatus(
+        position=cursor[0][0],
+        pending=counts.get("pending", 0),
+        sending=counts.get("sending", 0),
+        delivered=counts.get("delivered", 0),
+        dead=counts.get("dead", 0),
+        cancelled=counts.get("cancelled", 0),
+        worker_pid=pid,
+        worker_alive=pid is not None and _is_alive(pid),
+        endpoints=_endpoints(path),
+    )
+
+
+def dead_letters(path: Path, *, endpoint_id: str | None = None, since_ms: int = 0) -> list[DeadLetter]:
+    """What was given up at or after `since_ms`, oldest first."""
+    rows = _rows(
+        path,
+        "SELECT deliveries.id, endpoint_id, url, event_type, position, attempts, failure_class, failure, finished_at"
+        " FROM deliveries JOIN endpoints ON endpoints.id = endpoint_id"
+        " WHERE deliveries.state = 'dead' AND finished_at >= ? AND (? IS NULL OR endpoint_id = ?)"
+        " ORDER BY finished_at, position",
+        (since_ms, endpoint_id, endpoint_id),
+    )
+    return [DeadLetter(*row) for row in rows]
+
+
+def _endpoints(path: Path) -> list[EndpointStatus]:
+    rows = _rows(
+        path,
+        """
+        SELECT endpoints.id, url, endpoints.state,
+            (SELECT COUNT(*) FROM deliveries WHERE endpoint_id = endpoints.id AND deliveries.state = 'pending'),
+            (SELECT COUNT(*) FROM deliveries WHERE endpoint_id = endpoints.id AND deliveries.state = 'dead'),
+            CASE WHEN opened_at IS NULL THEN 'closed' ELSE 'open' END, COALESCE(failures, 0)
+        FROM endpoints LEFT JOIN breakers ON breakers.endpoint_id = endpoints.id
+        WHERE endpoints.state <> 'deleted' ORDER BY created_position
+        """,
+    )
+    return [EndpointStatus(*row) for row in rows]
+
+
+def _rows(path: Path, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    if not path.exists():
+        return []
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            return connection.execute(statement, parameters).fetchall()
+        finally:
+            connection.close()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []  # the worker is just making the file
+        raise
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,156 @@
+"""One attempt to deliver: sign, connect to a checked address, judge the answer."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from campfire import __version__
+from campfire.clock import Clock
+from outbox import signing
+from outbox.address_guard import AddressBlocked, AddressGuard, GuardedResolver, is_numeric
+from outbox.schedule import retry_after_seconds
+
+FailureClass = Literal["network", "timeout", "tls", "status", "redirect", "blocked", "expired"]
+
+MOST_READ = 16 * 1024
+"""Bytes of a response that are read; whatever follows is cut off with the connection."""
+
+_IN_LINE_RETRIES = (0.2, 0.4)
+"""Seconds before the second and the third try at a connection that failed, within one attempt."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of an attempt. `failure_class` None is success; `retry_after` in seconds."""
+
+    failure_class: FailureClass | None
+    detail: str
+    status: int | None = None
+    excerpt: bytes = b""
+    retry_after: float | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether another attempt could not end otherwise."""
+        return self.failure_class in ("blocked", "expired")
+
+    @property
+    def is_gone(self) -> bool:
+        """The receiver says that it will never want anything again (410)."""
+        return self.status == 410
+
+
+class Sender:
+    """Sends from a session that follows nothing, keeps nothing and trusts nothing."""
+
+    def __init__(self, guard: AddressGuard, clock: Clock, *, timeout: float) -> None:
+        self._guard = guard
+        self._clock = clock
+        self._timeout = timeout
+        self._session: aiohttp.ClientSession
+
+    async def open(self) -> None:
+        connector = aiohttp.TCPConnector(
+            resolver=GuardedResolver(self._guard), use_dns_cache=False, limit=0, keepalive_timeout=30
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None),
+            headers={"User-Agent": f"Campfire/{__version__}", "Accept-Encoding": "identity"},
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def attempt(self, webhook_id: str, url: str, payload: bytes, secrets: Sequence[str]) -> Outcome:
+        """Deliver once, within the timeout in all, response included. Raises nothing that a receiver can cause."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._with_quick_retries(webhook_id, url, payload, secrets)
+        except TimeoutError:
+            return Outcome("timeout", f"no complete answer within {self._timeout:g} s")
+
+    async def _with_quick_retries(
+        self, webhook_id: str, url: str, payload: bytes, secrets: Sequence[str]
+    ) -> Outcome:
+        for wait in (*_IN_LINE_RETRIES, None):
+            outcome = await self._once(webhook_id, url, payload, secrets)
+            if outcome.failure_class != "network" or wait is None:
+                return outcome
+            await asyncio.sleep(wait)
+        raise AssertionError("the last try always returns")
+
+    async def _once(self, webhook_id: str, url: str, payload: bytes, secrets: Sequence[str]) -> Outcome:
+        headers = signing.headers(webhook_id, self._clock.now_ms() // 1000, payload, secrets)
+        headers["Content-Type"] = "application/json"
+        try:
+            target = URL(url)
+            if is_numeric(target.host or ""):
+                self._guard.check((target.host or "").strip("[]"), target.port or 0)
+            async with self._session.post(target, data=payload, headers=headers, allow_redirects=False) as response:
+                return await self._judge(response)
+        except AddressBlocked as error:
+            return Outcome("blocked", str(error))
+        except (aiohttp.InvalidURL, ValueError) as error:
+            return Outcome("blocked", f"the address cannot be used: {error}")
+        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+            return Outcome("tls", _plain(error))
+        except (aiohttp.ClientError, OSError) as error:
+            blocked = _blocked_within(error)
+            if blocked is not None:
+                return Outcome("blocked", str(blocked))
+            return Outcome("network", _plain(error))
+
+    async def _judge(self, response: aiohttp.ClientResponse) -> Outcome:
+        """The status decides; the body is only for whoever asks why."""
+        status = response.status
+        excerpt = await self._excerpt(response)
+        if 200 <= status < 300:
+            return Outcome(None, "delivered", status, excerpt)
+        if 300 <= status < 400:
+            where = response.headers.get("Location", "nowhere")[:500]
+            return Outcome("redirect", f"redirects to {where}, which is not followed", status, excerpt)
+        now = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+        return Outcome(
+            "status",
+            f"answered {status}",
+            status,
+            excerpt,
+            retry_after_seconds(response.headers.get("Retry-After"), now),
+        )
+
+    async def _excerpt(self, response: aiohttp.ClientResponse) -> bytes:
+        body = b""
+        try:
+            while len(body) < MOST_READ:
+                more = await response.content.read(MOST_READ - len(body))
+                if not more:
+                    return body
+                body += more
+        except (aiohttp.ClientError, OSError):
+            return body  # cut off in the middle: the status had arrived, and it is what counts
+        response.close()  # there is more than we want; the connection is not worth keeping for it
+        return body
+
+
+def _plain(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+def _blocked_within(error: BaseException) -> AddressBlocked | None:
+    """aiohttp wraps what a resolver raises."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, AddressBlocked):
+            return seen
+        inner = getattr(seen, "os_error", None)
+        seen = inner if isinstance(inner, BaseException) and inner is not seen else seen.__cause__
+    return None

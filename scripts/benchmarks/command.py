@@ -1,0 +1,58 @@
+"""The command line of `scripts/bench`."""
+
+import tempfile
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+
+from benchmarks.effort import QUICK, Effort, allow_open_files
+from benchmarks.report import as_json, print_table
+from benchmarks.rows import ROWS
+from benchmarks.runs import Runs
+from benchmarks.server_process import BenchmarkFailed
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(ROWS)), metavar="[NAME]...")
+@click.option("--json", "json_wanted", is_flag=True, help="Print a list of objects instead of a table.")
+@click.option("--quick", is_flag=True, help="Short and small: shows that it runs, its figures mean nothing.")
+@click.option("--seconds", type=click.FloatRange(min=0.2), help="Measured seconds of each load run.")
+@click.option("--senders", type=click.IntRange(1, 1000), help="Senders over HTTP.  [default: 64]")
+@click.option("--members", type=click.IntRange(4, 10_000), help="Members with a WebSocket.  [default: 1000]")
+@click.option("--events", type=click.IntRange(100), help="Messages in the replayed log.  [default: 100000]")
+@click.option("--directory", type=click.Path(path_type=Path, file_okay=False, exists=True),
+              help="Where the data is made for the time of the run; the disk measured.  [default: the system's]")
+def bench(
+    names: tuple[str, ...],
+    json_wanted: bool,
+    quick: bool,
+    seconds: float | None,
+    senders: int | None,
+    members: int | None,
+    events: int | None,
+    directory: Path | None,
+) -> None:
+    """Measure the rows NAME, or all of them, on a server started for it.
+
+    Slowness is a figure, not a failure: the exit code is not zero only if something could not be measured.
+    """
+    given = {"seconds": seconds, "senders": senders, "members": members, "events": events}
+    effort = _effort(quick, {name: value for name, value in given.items() if value is not None})
+    progress = Console(stderr=True)
+    try:
+        allow_open_files(effort.members + effort.senders)
+        with tempfile.TemporaryDirectory(prefix="campfire-bench-", dir=directory) as temporary:
+            runs = Runs(effort, Path(temporary), lambda what: progress.print(f"[dim]{what}[/]", highlight=False))
+            figures = [ROWS[name][1](runs) for name in names or ROWS]
+    except (BenchmarkFailed, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    if json_wanted:
+        click.echo(as_json(figures))
+    else:
+        print_table(figures, Console())
+
+
+def _effort(quick: bool, given: dict[str, float | int]) -> Effort:
+    return msgspec.structs.replace(QUICK if quick else Effort(), **given)

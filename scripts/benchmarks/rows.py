@@ -1,0 +1,31 @@
+"""All rows, in the order of the table."""
+
+from collections.abc import Callable
+
+from benchmarks import (
+    connection_memory,
+    durable_messages,
+    durable_p99,
+    fanout_deliveries,
+    fanout_p99,
+    replay,
+    single_sender_p50,
+    verify,
+)
+from benchmarks.figures import Figure, Row
+from benchmarks.runs import Runs
+
+_MODULES = (
+    durable_messages,
+    durable_p99,
+    single_sender_p50,
+    fanout_deliveries,
+    fanout_p99,
+    connection_memory,
+    replay,
+    verify,
+)
+
+ROWS: dict[str, tuple[Row, Callable[[Runs], Figure]]] = {
+    module.ROW.name: (module.ROW, module.measure) for module in _MODULES
+}

@@ -1,0 +1,124 @@
+"""Servers under measurement, each in a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.load_http import Target
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = "127.0.0.1"
+_READY_SECONDS = 60
+_STOP_SECONDS = 30
+
+
+class BenchmarkFailed(Exception):
+    """Nothing could be measured; the message says why."""
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A server that answers."""
+
+    pid: int
+    port: int
+
+    def target(self, path: str) -> Target:
+        return Target(HOST, self.port, path, self.pid)
+
+
+@contextmanager
+def campfire_server(data: Path) -> Iterator[Running]:
+    """`campfire serve` on `data` and a free port, with no worker beside it; stopped at the end."""
+    port = _free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMPFIRE_")}
+    environment |= {
+        "CAMPFIRE_DATA": str(data),
+        "CAMPFIRE_HOST": HOST,
+        "CAMPFIRE_PORT": str(port),
+        "CAMPFIRE_OUTBOX": "external",
+        "PYTHONPATH": str(ROOT),
+    }
+    said = data.with_suffix(".log")
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "campfire.cli", "serve"], env=environment, stdout=output, stderr=output
+        )
+        with _stopped_at_the_end(process):
+            _wait_until_ready(process, port, said)
+            yield Running(process.pid, port)
+
+
+@contextmanager
+def bare_server(module: str) -> Iterator[Running]:
+    """One of our own measuring servers, which prints its port when it listens; stopped at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"benchmarks.{module}"], env=module_environment(), stdout=subprocess.PIPE
+    )
+    with _stopped_at_the_end(process):
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise BenchmarkFailed(f"benchmarks.{module} did not start")
+        yield Running(process.pid, int(line))
+
+
+def module_environment() -> dict[str, str]:
+    """The environment in which `python -m benchmarks.…` finds itself."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT / "scripts"), str(ROOT)))}
+
+
+def generate(module: str, load: msgspec.Struct) -> bytes:
+    """Run a load generator in a process of its own and return what it found. Raises `BenchmarkFailed`."""
+    ended = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{module}"],
+        input=msgspec.json.encode(load),
+        capture_output=True,
+        env=module_environment(),
+        check=False,
+    )
+    if ended.returncode:
+        raise BenchmarkFailed(f"benchmarks.{module}: {ended.stderr.decode(errors='replace').strip()}")
+    return ended.stdout
+
+
+@contextmanager
+def _stopped_at_the_end(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, said: Path) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{port}/health/ready", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    last_words = said.read_text(errors="replace")[-2000:]
+    raise BenchmarkFailed(f"campfire serve did not become ready; it said:\n{last_words}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,52 @@
+"""`scripts/bench` measures against a server of its own and says so in a fixed form."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCH = ROOT / "scripts" / "bench"
+MEMBERS = {"name", "figure", "unit", "ceiling", "ratio", "floor", "aim"}
+
+
+async def run_bench(*arguments: str) -> tuple[int, bytes, bytes]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(BENCH), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    output, errors = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output, errors
+
+
+async def quick_figures(*names: str) -> list[dict[str, Any]]:
+    code, output, errors = await run_bench("--quick", "--json", *names)
+    assert code == 0, errors.decode()
+    figures: list[dict[str, Any]] = json.loads(output)
+    return figures
+
+
+async def test_the_chosen_rows_are_printed_in_the_fixed_form() -> None:
+    """Programs may rely on the members of each row, and on getting the rows they asked for, in that order."""
+    figures = await quick_figures("verify", "durable_messages")
+    assert [figure["name"] for figure in figures] == ["verify", "durable_messages"]
+    for figure in figures:
+        assert figure.keys() >= MEMBERS
+        assert figure["figure"] > 0
+        assert figure["ceiling"] > 0
+        assert figure["ratio"] > 0
+
+
+async def test_the_fan_out_reaches_every_member() -> None:
+    """A delivery that went missing would end the run with an error instead of a figure."""
+    [figure] = await quick_figures("fanout_deliveries")
+    assert figure["unit"] == "deliveries/s"
+    assert figure["figure"] > 0
+
+
+async def test_an_unknown_row_is_refused_with_the_known_names() -> None:
+    """A mistyped name measures nothing; the answer says what there is."""
+    code, _, errors = await run_bench("speed")
+    assert code != 0
+    assert b"durable_messages" in errors
