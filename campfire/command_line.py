@@ -17,15 +17,13 @@ Result = TypeVar("Result")
 EXIT_CODES = {"LOG_DAMAGED": 3, "DATA_DIRECTORY_IN_USE": 4, "CONFIGURATION_INVALID": 78}
 EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong use, 3 log damaged, 4 data directory in use, 78 wrong setting."
 
-data_option = click.option(
-    "--data", metavar="DIR", help="The data directory.  [default: CAMPFIRE_DATA, else ./data]"
-)
+data_option = click.option("--data", metavar="DIR", help="The data directory.  [default: CAMPFIRE_DATA, else ./data]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
 def settings_from(data: str | None = None, **overrides: str | None) -> Settings:
     """The settings in force; raises `CampfireError` `CONFIGURATION_INVALID`."""
-    return Settings.from_environment(data=data, **overrides)
+    return Settings.from_environment(None, data=data, **overrides)
 
 
 def telling_errors(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

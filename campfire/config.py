@@ -43,11 +43,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: LogLevel = "info"
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ, **overrides: str | None) -> "Settings":
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: str | None) -> "Settings":
         """Read `CAMPFIRE_*`; `overrides` (by field name, None ignored) come from a command line and win.
 
         Raises `CampfireError` `CONFIGURATION_INVALID` for an unknown name or a value that makes no sense.
         """
+        environ = os.environ if environ is None else environ
         texts = {name: value for name, value in environ.items() if name.startswith("CAMPFIRE_")}
         texts |= {_variable(field): value for field, value in overrides.items() if value is not None}
         _refuse_unknown(texts)

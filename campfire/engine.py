@@ -71,9 +71,7 @@ class Engine:
         self._log: GroupCommit
 
     @classmethod
-    async def open(
-        cls, settings: Settings, *, clock: Clock | None = None, new_id: IdMaker = random_id
-    ) -> "Engine":
+    async def open(cls, settings: Settings, *, clock: Clock | None = None, new_id: IdMaker = random_id) -> "Engine":
         """Take the data directory, prove the log against its witnesses, bring the read models up to it.
 
         Raises `CampfireError`: `DATA_DIRECTORY_IN_USE`, `LOG_DAMAGED`, `CONFIGURATION_INVALID`.
@@ -179,8 +177,14 @@ def _open_proven_log(settings: Settings, clock: Clock) -> SQLiteLogRecorder:
     witnesses = _witnesses(settings)
     if not settings.events_path.exists() and any(each.position for each in witnesses):
         seen = max(witnesses, key=lambda each: each.position)
-        raise _damaged(settings, LogDamaged(1, f"{settings.events_path.name} is gone, but {seen.name} has seen"
-                                            f" {seen.position}: positions 1 to {seen.position} are missing"))
+        raise _damaged(
+            settings,
+            LogDamaged(
+                1,
+                f"{settings.events_path.name} is gone, but {seen.name} has seen"
+                f" {seen.position}: positions 1 to {seen.position} are missing",
+            ),
+        )
     try:
         recorder = SQLiteLogRecorder(settings.events_path, clock)
     except sqlite3.DatabaseError as error:

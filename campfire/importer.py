@@ -65,7 +65,17 @@ class ImportCounts(msgspec.Struct):
 
     def add(self, other: "ImportCounts") -> None:
         """Add up what became of the next lines."""
-        for name in ("lines", "already_imported", "messages", "joined", "left", "renamed", "unchanged", "people", "events"):
+        for name in (
+            "lines",
+            "already_imported",
+            "messages",
+            "joined",
+            "left",
+            "renamed",
+            "unchanged",
+            "people",
+            "events",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.malformed = self.malformed + other.malformed
         self.stopped = self.stopped or other.stopped
@@ -82,7 +92,7 @@ class NdjsonImporter:
         self._engine = engine
         self._source = source
         self._digest = b""
-        self._decode = msgspec.json.Decoder(Line).decode
+        self._decoder = msgspec.json.Decoder(Line)
         self.next_line = 1
 
     async def take(self, lines: Sequence[bytes], first: int, *, stop_on_error: bool = False) -> ImportCounts:
@@ -104,7 +114,7 @@ class NdjsonImporter:
                 "VALIDATION_FAILED",
                 f"The first {done} lines are not those that were imported as {self._source!r}: name another --source.",
             )
-        chunk = _Chunk(self._engine, self._source, self._decode)
+        chunk = _Chunk(self._engine, self._source, self._decoder)
         taken = 0
         for number, line in enumerate(lines[skipped:], start=first + skipped):
             if not chunk.take(number, line) and stop_on_error:
@@ -125,9 +135,7 @@ class NdjsonImporter:
 
     async def _append(self, chunk: "_Chunk", version: int) -> None:
         now = self._engine.clock.now_ms()
-        progressed = ImportProgressed(
-            at=now, source=self._source, lines=self.next_line - 1, digest=self._digest.hex()
-        )
+        progressed = ImportProgressed(at=now, source=self._source, lines=self.next_line - 1, digest=self._digest.hex())
         marker = NewEvent(ids.import_stream(self._source), version + 1, progressed)
         try:
             recorded = await self._engine.append([marker, *chunk.events])
@@ -141,10 +149,10 @@ class NdjsonImporter:
 class _Chunk:
     """Turns lines into events, on top of the directory and what earlier lines of the chunk changed."""
 
-    def __init__(self, engine: Engine, source: str, decode: "msgspec.json.Decoder[Line]") -> None:
+    def __init__(self, engine: Engine, source: str, decoder: "msgspec.json.Decoder[Line]") -> None:
         self._directory = engine.directory
         self._source = source
-        self._decode = decode
+        self._decode = decoder.decode
         self._new_people: set[str] = set()
         self._members: dict[str, set[str]] = {}
         self._user_ids: dict[str, str] = {}

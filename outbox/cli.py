@@ -1,8 +1,8 @@
 """`campfire-outbox`: the worker daemon, and what it could not deliver."""
 
 import asyncio
+import os
 import signal
-import sys
 import threading
 from uuid import uuid4
 
@@ -66,7 +66,9 @@ async def _run(settings: Settings, supervised: bool) -> None:
 
 
 def _watch_parent(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
-    sys.stdin.buffer.read()
+    # The descriptor itself: a buffered read would hold a lock that the interpreter needs to end.
+    while os.read(0, 4096):
+        pass
     loop.call_soon_threadsafe(stopping.set)
 
 

@@ -91,7 +91,9 @@ class Planner:
 
     async def load(self) -> None:
         """Learn the endpoints that are known already."""
-        for row in await self._ledger.rows("SELECT id, url, events, rooms, state FROM endpoints WHERE state <> 'deleted'"):
+        for row in await self._ledger.rows(
+            "SELECT id, url, events, rooms, state FROM endpoints WHERE state <> 'deleted'"
+        ):
             self._endpoints[row[0]] = Endpoint(
                 row[0],
                 row[1],

@@ -78,9 +78,7 @@ class Sender:
         except TimeoutError:
             return Outcome("timeout", f"no complete answer within {self._timeout:g} s")
 
-    async def _with_quick_retries(
-        self, webhook_id: str, url: str, payload: bytes, secrets: Sequence[str]
-    ) -> Outcome:
+    async def _with_quick_retries(self, webhook_id: str, url: str, payload: bytes, secrets: Sequence[str]) -> Outcome:
         for wait in (*_IN_LINE_RETRIES, None):
             outcome = await self._once(webhook_id, url, payload, secrets)
             if outcome.failure_class != "network" or wait is None:

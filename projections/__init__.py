@@ -1,6 +1,18 @@
 """Read models: everything that can be shown, derived from the log and made again from it at will."""
 
-from projections import account, imports, memberships, messages, presences, read_positions, rooms, search, sessions, users, webhooks
+from projections import (
+    account,
+    imports,
+    memberships,
+    messages,
+    presences,
+    read_positions,
+    rooms,
+    search,
+    sessions,
+    users,
+    webhooks,
+)
 from projections.projection import Projection
 
 ALL: tuple[Projection, ...] = (

@@ -8,7 +8,9 @@ import projections
 from projections.projection import Projection
 
 
-def digest_of(connection: sqlite3.Connection, all_projections: Sequence[Projection] = projections.ALL) -> dict[str, str]:
+def digest_of(
+    connection: sqlite3.Connection, all_projections: Sequence[Projection] = projections.ALL
+) -> dict[str, str]:
     """SHA-256 (hex) of each table's rows, in an order that does not depend on how they came to be."""
     return {table: _table_digest(connection, table) for each in all_projections for table in each.tables}
 

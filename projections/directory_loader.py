@@ -5,7 +5,15 @@ from typing import Any
 
 import msgspec
 
-from campfire.domain.directory import AccountState, Directory, ImportState, RoomState, SessionState, UserState, WebhookState
+from campfire.domain.directory import (
+    AccountState,
+    Directory,
+    ImportState,
+    RoomState,
+    SessionState,
+    UserState,
+    WebhookState,
+)
 
 
 def load_directory(connection: sqlite3.Connection) -> Directory:

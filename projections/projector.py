@@ -59,7 +59,9 @@ class Stalled(msgspec.Struct, frozen=True):
 class Projector:
     """Open it, `catch_up` with the log, then `apply` each batch as it is committed."""
 
-    def __init__(self, path: Path, all_projections: Sequence[Projection] = projections.ALL, *, indexed: bool = True) -> None:
+    def __init__(
+        self, path: Path, all_projections: Sequence[Projection] = projections.ALL, *, indexed: bool = True
+    ) -> None:
         self._path = path
         self._all = all_projections
         self._indexed = indexed
@@ -218,7 +220,7 @@ class Projector:
                 connection.execute("RELEASE projection")
                 return self._project_one_by_one(projection, events)
             connection.execute("RELEASE projection")
-            log.error("projection_stalled", projection=projection.name, position=events[0].position, exc_info=True)
+            log.exception("projection_stalled", projection=projection.name, position=events[0].position)
             return Stalled(projection.name, events[0].position, f"{type(error).__name__}: {error}")
         connection.execute("RELEASE projection")
         return None

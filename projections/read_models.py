@@ -55,19 +55,12 @@ class ReadModels:
 async def _rows_within(
     connection: aiosqlite.Connection, statement: str, parameters: Iterable[Any], seconds: float
 ) -> list[Any]:
-    overdue = False
-
-    def interrupt() -> None:
-        nonlocal overdue
-        overdue = True
-        asyncio.ensure_future(connection.interrupt())
-
-    alarm = asyncio.get_running_loop().call_later(seconds, interrupt)
+    query = asyncio.ensure_future(connection.execute_fetchall(statement, parameters))
+    done, _ = await asyncio.wait({query}, timeout=seconds)
+    if done:
+        return list(query.result())
+    await connection.interrupt()
     try:
-        return list(await connection.execute_fetchall(statement, parameters))
+        return list(await query)  # it ended just as it was to be interrupted
     except sqlite3.OperationalError as error:
-        if overdue:
-            raise TimeoutError(f"the query took longer than {seconds} s") from error
-        raise
-    finally:
-        alarm.cancel()
+        raise TimeoutError(f"the query took longer than {seconds} s") from error

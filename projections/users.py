@@ -33,6 +33,4 @@ def _password_set(connection: sqlite3.Connection, event: PasswordSet, recorded: 
     )
 
 
-PROJECTION = Projection(
-    "users", 1, ("users",), SCHEMA, {UserCreated: each(_created), PasswordSet: each(_password_set)}
-)
+PROJECTION = Projection("users", 1, ("users",), SCHEMA, {UserCreated: each(_created), PasswordSet: each(_password_set)})

@@ -8,7 +8,19 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from campfire.api import accounts, docs_page, health, messages, openapi, rooms, schemas, search, sessions, users, webhooks
+from campfire.api import (
+    accounts,
+    docs_page,
+    health,
+    messages,
+    openapi,
+    rooms,
+    schemas,
+    search,
+    sessions,
+    users,
+    webhooks,
+)
 from campfire.api.feed import FeedHub
 from campfire.api.feed.activity import Activity
 from campfire.api.feed.http import LONGEST_WAIT, read_feed

@@ -94,16 +94,12 @@ async def delete_message(request: web.Request) -> web.Response:
     await _change(
         engine,
         request.match_info["message_id"],
-        lambda message: decide_delete(
-            engine.directory, message, actor_id=actor.user_id, at=engine.clock.now_ms()
-        ),
+        lambda message: decide_delete(engine.directory, message, actor_id=actor.user_id, at=engine.clock.now_ms()),
     )
     return no_content()
 
 
-async def _change(
-    engine: Engine, message_id: str, decide: Callable[[MessageState], Sequence[NewEvent]]
-) -> None:
+async def _change(engine: Engine, message_id: str, decide: Callable[[MessageState], Sequence[NewEvent]]) -> None:
     """Decide from the message as it is; again from how it is then, if somebody else was faster."""
     for _ in range(_TRIES):
         state = await messages.state(engine.read_models, message_id)
@@ -172,7 +168,5 @@ ROUTES = (
         body=schemas.EditMessage,
         errors=(*_CHANGE, "MESSAGE_TOO_LONG"),
     ),
-    Route(
-        "DELETE", "/api/v1/messages/{message_id}", delete_message, "Delete a message", {204: None}, errors=_CHANGE
-    ),
+    Route("DELETE", "/api/v1/messages/{message_id}", delete_message, "Delete a message", {204: None}, errors=_CHANGE),
 )

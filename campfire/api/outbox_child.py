@@ -51,7 +51,12 @@ class OutboxChild:
         while True:
             began = loop.time()
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "outbox.cli", "run", "--supervised", stdin=asyncio.subprocess.PIPE,
+                sys.executable,
+                "-m",
+                "outbox.cli",
+                "run",
+                "--supervised",
+                stdin=asyncio.subprocess.PIPE,
                 env={**os.environ, "CAMPFIRE_DATA": str(self._settings.data.absolute())},
             )
             code = await self._process.wait()

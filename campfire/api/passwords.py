@@ -36,7 +36,9 @@ class Passwords:
 
     def _verify(self, password_hash: str | None, password: str) -> bool:
         try:
-            matches = self._hasher.verify(password_hash or self._hash_of_nobody, password.encode(errors="surrogatepass"))
+            matches = self._hasher.verify(
+                password_hash or self._hash_of_nobody, password.encode(errors="surrogatepass")
+            )
         except (VerificationError, InvalidHashError):
             return False
         return matches and password_hash is not None

@@ -77,9 +77,7 @@ async def archive_room(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]
     room_id = request.match_info["room_id"]
     await engine.perform(
-        lambda: decide_archive_room(
-            engine.directory, room_id=room_id, actor_id=actor.user_id, at=engine.clock.now_ms()
-        )
+        lambda: decide_archive_room(engine.directory, room_id=room_id, actor_id=actor.user_id, at=engine.clock.now_ms())
     )
     return answer(room_view(engine.directory.rooms[room_id], with_members=True))
 

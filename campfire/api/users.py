@@ -28,7 +28,5 @@ async def read_user(request: web.Request) -> web.Response:
 ROUTES = (
     Route("GET", "/api/v1/me", read_me, "Who I am", {200: schemas.Me}),
     Route("GET", "/api/v1/users", list_users, "Everybody, by name", {200: schemas.Users}),
-    Route(
-        "GET", "/api/v1/users/{user_id}", read_user, "One person", {200: schemas.User}, errors=("USER_NOT_FOUND",)
-    ),
+    Route("GET", "/api/v1/users/{user_id}", read_user, "One person", {200: schemas.User}, errors=("USER_NOT_FOUND",)),
 )

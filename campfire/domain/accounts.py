@@ -126,9 +126,7 @@ def _arrival(directory: Directory, person: NewPerson, role: Role, at: int) -> li
     email = clean_email(person.email)
     if directory.user_by_email(email) is not None:
         raise EmailTaken("This e-mail address is already in use.")
-    created = UserCreated(
-        at=at, user_id=person.user_id, name=clean_name(person.name, "name"), role=role, email=email
-    )
+    created = UserCreated(at=at, user_id=person.user_id, name=clean_name(person.name, "name"), role=role, email=email)
     return [
         NewEvent(person.user_id, 1, created),
         NewEvent(ids.email_stream(email), 1, EmailClaimed(at=at, email=email, user_id=person.user_id)),

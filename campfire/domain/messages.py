@@ -5,7 +5,13 @@ import regex
 
 from campfire.domain import ids
 from campfire.domain.directory import Directory
-from campfire.domain.errors import MessageNotFound, MessageTooLong, PermissionDenied, RoomArchivedError, ValidationFailed
+from campfire.domain.errors import (
+    MessageNotFound,
+    MessageTooLong,
+    PermissionDenied,
+    RoomArchivedError,
+    ValidationFailed,
+)
 from campfire.domain.events import MessageDeleted, MessageEdited, MessagePosted, NewEvent
 from campfire.domain.rooms import readable_room
 

@@ -17,7 +17,7 @@ AudienceKind = Literal["room", "everyone", "administrators", "user", "nobody"]
 
 
 class Audience(msgspec.Struct, frozen=True):
-    """Who may see an event. `id` is the room's or the user's; `also_user` sees it although not in the room (any more)."""
+    """Who may see an event. `id` is the room's or the user's; `also_user` sees it also from outside the room."""
 
     kind: AudienceKind
     id: str | None = None

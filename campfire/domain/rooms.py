@@ -69,9 +69,7 @@ def decide_archive_room(directory: Directory, *, room_id: str, actor_id: str, at
     return [NewEvent(room_id, room.version + 1, RoomArchived(at=at, room_id=room_id, by=actor_id))]
 
 
-def decide_add_member(
-    directory: Directory, *, room_id: str, user_id: str, actor_id: str, at: int
-) -> list[NewEvent]:
+def decide_add_member(directory: Directory, *, room_id: str, user_id: str, actor_id: str, at: int) -> list[NewEvent]:
     """A member may add others; anybody may join an open room. Nothing to do for a member.
 
     Raises `RoomNotFound`, `RoomAccessDenied`, `UserNotFound`, `PermissionDenied` (direct rooms), `RoomArchivedError`.
@@ -88,9 +86,7 @@ def decide_add_member(
     return [_membership(directory, room_id, user_id, added)]
 
 
-def decide_remove_member(
-    directory: Directory, *, room_id: str, user_id: str, actor_id: str, at: int
-) -> list[NewEvent]:
+def decide_remove_member(directory: Directory, *, room_id: str, user_id: str, actor_id: str, at: int) -> list[NewEvent]:
     """Anybody may leave; the room's creator or an administrator may remove others. Raises as `decide_add_member`."""
     room = readable_room(directory, room_id, actor_id) if user_id != actor_id else directory.room(room_id)
     _require_changing_members(room)

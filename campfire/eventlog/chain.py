@@ -29,14 +29,10 @@ def link(
     previous: bytes, position: int, stream_id: bytes, version: int, topic: str, recorded_at: int, state_digest: bytes
 ) -> bytes:
     """The digest of one row. `stream_id` is the UUID's 16 bytes, `recorded_at` in milliseconds."""
-    return sha256(
-        previous + _pack(position, version, recorded_at) + stream_id + state_digest + topic.encode()
-    ).digest()
+    return sha256(previous + _pack(position, version, recorded_at) + stream_id + state_digest + topic.encode()).digest()
 
 
-def verify(
-    reader: "LogReader", after: int = 0, upto: int | None = None, progress: Progress | None = None
-) -> "Tip":
+def verify(reader: "LogReader", after: int = 0, upto: int | None = None, progress: Progress | None = None) -> "Tip":
     """Recompute the chain over the positions in (`after`, `upto`] and return the tip reached.
 
     Raises `LogDamaged` with the first position that is missing or does not match.

@@ -26,4 +26,4 @@ WHERE memberships.user_id = ? AND memberships.ended_at IS NULL
 
 async def counts(read_models: ReadModels, user_id: str) -> dict[str, int]:
     """Unread messages in each room that somebody is a member of, at most `MOST` a room."""
-    return {room_id: count for room_id, count in await read_models.rows(_COUNTS, (MOST, user_id))}
+    return dict(await read_models.rows(_COUNTS, (MOST, user_id)))

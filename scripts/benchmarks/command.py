@@ -22,8 +22,11 @@ from benchmarks.server_process import BenchmarkFailed
 @click.option("--senders", type=click.IntRange(1, 1000), help="Senders over HTTP.  [default: 64]")
 @click.option("--members", type=click.IntRange(4, 10_000), help="Members with a WebSocket.  [default: 1000]")
 @click.option("--events", type=click.IntRange(100), help="Messages in the replayed log.  [default: 100000]")
-@click.option("--directory", type=click.Path(path_type=Path, file_okay=False, exists=True),
-              help="Where the data is made for the time of the run; the disk measured.  [default: the system's]")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Where the data is made for the time of the run; the disk measured.  [default: the system's]",
+)
 def bench(
     names: tuple[str, ...],
     json_wanted: bool,

@@ -130,9 +130,7 @@ class Runs:
         effort = self.effort
         return SendLoad(target, tokens, self.texts, f"run-{next(self._number)}", effort.warmup, effort.seconds)
 
-    def _room_load(
-        self, target: Target, tokens: list[str], mode: Literal["saturate", "paced", "idle"]
-    ) -> RoomLoad:
+    def _room_load(self, target: Target, tokens: list[str], mode: Literal["saturate", "paced", "idle"]) -> RoomLoad:
         # The paced run sends one at a time; the other senders stand by in case an answer is late.
         senders = _PACED_SENDERS if mode == "paced" else self.effort.senders
         load = self._send_load(target, tokens[:senders])

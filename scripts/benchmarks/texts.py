@@ -9,7 +9,45 @@ import msgspec
 
 REAL_CHAT = Path(__file__).resolve().parents[3] / "shared" / "data" / "ubuntu-irc.ndjson.gz"
 
-_WORDS = ["the", "release", "went", "out", "this", "morning", "and", "nobody", "has", "complained", "yet", "so", "we", "could", "look", "at", "that", "search", "thing", "again", "who", "has", "time", "to", "read", "my", "change", "before", "lunch", "otherwise", "it", "waits", "until", "tomorrow", "thanks", "for", "checking"]
+_WORDS = [
+    "the",
+    "release",
+    "went",
+    "out",
+    "this",
+    "morning",
+    "and",
+    "nobody",
+    "has",
+    "complained",
+    "yet",
+    "so",
+    "we",
+    "could",
+    "look",
+    "at",
+    "that",
+    "search",
+    "thing",
+    "again",
+    "who",
+    "has",
+    "time",
+    "to",
+    "read",
+    "my",
+    "change",
+    "before",
+    "lunch",
+    "otherwise",
+    "it",
+    "waits",
+    "until",
+    "tomorrow",
+    "thanks",
+    "for",
+    "checking",
+]
 _MADE_LENGTH = 100
 
 
@@ -30,7 +68,9 @@ def _real(count: int, source: Path) -> list[str]:
     decode = msgspec.json.Decoder(_Line).decode
     with gzip.open(source, "rb") as lines:
         decoded = (decode(line) for line in lines)
-        spoken = (line.body for line in decoded if line.kind == "message" and line.body.strip() and line.body.isprintable())
+        spoken = (
+            line.body for line in decoded if line.kind == "message" and line.body.strip() and line.body.isprintable()
+        )
         return list(islice(spoken, count))
 
 

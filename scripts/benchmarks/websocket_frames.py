@@ -45,7 +45,9 @@ def scan(data: bytes) -> Scan:
         elif kind == _PING:
             pings.append(data[start:end])
         elif kind == _CLOSE:
-            closed = f"{int.from_bytes(data[start : start + 2], 'big')} {data[start + 2 : end].decode(errors='replace')}"
+            closed = (
+                f"{int.from_bytes(data[start : start + 2], 'big')} {data[start + 2 : end].decode(errors='replace')}"
+            )
         at = end
     return Scan(messages, at, pings, closed)
 

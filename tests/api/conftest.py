@@ -76,8 +76,9 @@ class Client:
 class Chat:
     """A running server and the means to meet it."""
 
-    def __init__(self, engine: Engine, clock: ManualClock, http: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, engine: Engine, hub: FeedHub, clock: ManualClock, http: aiohttp.ClientSession, url: str) -> None:
         self.engine = engine
+        self.hub = hub
         self.clock = clock
         self.http = http
         self.url = url
@@ -123,13 +124,14 @@ def open_chat(tmp_path: Path) -> OpenChat:
     async def open_(**settings: Any) -> AsyncIterator[Chat]:
         clock = ManualClock()
         engine = await Engine.open(Settings(data=tmp_path / "data", **settings), clock=clock)
-        runner = web.AppRunner(build_app(engine, FeedHub(engine)), access_log=None, shutdown_timeout=1)
+        hub = FeedHub(engine)
+        runner = web.AppRunner(build_app(engine, hub), access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
             async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-                yield Chat(engine, clock, http, url)
+                yield Chat(engine, hub, clock, http, url)
         finally:
             await runner.cleanup()
             await engine.close()

@@ -24,9 +24,7 @@ async def ids_of(client: "Client", path: str, **query: Any) -> list[str]:
     return [message["id"] for message in reply.json["messages"]]
 
 
-async def test_a_message_is_answered_with_its_place_in_the_log(
-    chat: "Chat", ada: "Client", messages: str
-) -> None:
+async def test_a_message_is_answered_with_its_place_in_the_log(chat: "Chat", ada: "Client", messages: str) -> None:
     """201 with every field of the contract; the next read shows it."""
     reply = await ada.post(messages, {"body": "Hello", "client_message_id": "k1"})
     message = reply.json
@@ -211,7 +209,9 @@ async def test_edits_at_the_same_time_all_take_their_turn(ada: "Client", message
 
 async def test_who_left_a_room_can_no_longer_touch_its_messages(ada: "Client", bob: "Client") -> None:
     """Not even what they wrote there themselves."""
-    room_id = (await ada.post("/api/v1/rooms", {"name": "Den", "kind": "closed", "members": [bob.user["id"]]})).json["id"]
+    room_id = (await ada.post("/api/v1/rooms", {"name": "Den", "kind": "closed", "members": [bob.user["id"]]})).json[
+        "id"
+    ]
     message_id = (await bob.post(f"/api/v1/rooms/{room_id}/messages", {"body": "here"})).json["id"]
     await bob.delete(f"/api/v1/rooms/{room_id}/members/{bob.user['id']}")
     message = f"/api/v1/messages/{message_id}"

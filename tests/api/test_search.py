@@ -42,7 +42,22 @@ async def test_a_deleted_or_edited_text_is_no_longer_found(ada: "Client", said: 
 
 @pytest.mark.parametrize(
     "typed",
-    ["", '"', '""', "*", "a* OR", "NEAR(", "wombat AND", "-", "col:x", "\u0000", "%ff", "(" * 500, "x " * 3000, "'; --"],
+    [
+        "",
+        '"',
+        '""',
+        "*",
+        "a* OR",
+        "NEAR(",
+        "wombat AND",
+        "-",
+        "col:x",
+        "\u0000",
+        "%ff",
+        "(" * 500,
+        "x " * 3000,
+        "'; --",
+    ],
 )
 async def test_anything_that_somebody_types_is_a_search(ada: "Client", said: list[str], typed: str) -> None:
     """200, with or without hits."""

@@ -1,10 +1,11 @@
 """What goes over the wire: each event encoded once, for whoever wants it in whatever framing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from campfire.api.problems import Problem
 from campfire.domain.events import MessageEdited, MessagePosted, RecordedEvent
@@ -12,78 +13,130 @@ from campfire.domain.public_view import View, iso_time, public_view
 
 encode = msgspec.json.Encoder().encode
 
+Ref = str | int | None
+"""The client's own mark on a frame, given back with the answer."""
+
 
 class Post(msgspec.Struct, frozen=True, tag="post", tag_field="type"):
     """Post a message; answered by an ack with the same `ref`."""
 
     room_id: str
     body: str
-    client_message_id: str | None = None
-    ref: str | int | None = None
+    client_message_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    ref: Ref = None
     overflow: Literal["refuse", "truncate"] = "refuse"
 
 
 class Typing(msgspec.Struct, frozen=True, tag="typing", tag_field="type"):
     room_id: str
     typing: bool = True
-    ref: str | int | None = None
+    ref: Ref = None
 
 
 class Enter(msgspec.Struct, frozen=True, tag="enter", tag_field="type"):
     room_id: str
-    ref: str | int | None = None
+    ref: Ref = None
 
 
 class Leave(msgspec.Struct, frozen=True, tag="leave", tag_field="type"):
     room_id: str
-    ref: str | int | None = None
+    ref: Ref = None
 
 
 class Read(msgspec.Struct, frozen=True, tag="read", tag_field="type"):
     """Everything up to `position` has been read."""
 
     room_id: str
-    position: int
-    ref: str | int | None = None
+    position: Annotated[int, Meta(ge=0)]
+    ref: Ref = None
+
+
+class _OnlyRef(msgspec.Struct, frozen=True):
+    ref: Ref = None
 
 
 ClientFrame = Post | Typing | Enter | Leave | Read
 decode_client_frame = msgspec.json.Decoder(ClientFrame).decode
+decode_only_ref = msgspec.json.Decoder(_OnlyRef).decode
 
 
 class EncodedEvent:
-    """One event as JSON, made once for everybody who may see it."""
+    """One event for everybody who may see it; made into JSON and into a frame when first asked for."""
 
     def __init__(self, recorded: RecordedEvent, *, without_text: bool = False) -> None:
-        view = public_view(recorded.event)
-        if without_text and view is not None:
-            view = {**view, "body": "", "deleted": True}
         self.position = recorded.position
-        self.frame: View = {
+        self._recorded = recorded
+        self._without_text = without_text
+
+    @cached_property
+    def shown(self) -> View:
+        event = self._recorded.event
+        view = public_view(event)
+        if self._without_text and view is not None:
+            view = {**view, "body": "", "deleted": True}
+        return {
             "type": "event",
-            "position": recorded.position,
-            "event": recorded.event.topic,
-            "at": iso_time(recorded.event.at),
+            "position": self.position,
+            "event": event.topic,
+            "at": iso_time(event.at),
             "data": view,
         }
 
     @cached_property
     def json(self) -> bytes:
-        return encode(self.frame)
-
-
-class Run:
-    """Consecutive events with one audience, joined for one write to each connection."""
-
-    def __init__(self, events: list[EncodedEvent]) -> None:
-        self.events = events
+        return encode(self.shown)
 
     @cached_property
     def websocket(self) -> bytes:
-        return b"".join(text_frame(event.json) for event in self.events)
+        return text_frame(self.json)
+
+
+class Run:
+    """Events in order, joined for one write to each connection that gets exactly these."""
+
+    def __init__(self, events: Sequence[EncodedEvent]) -> None:
+        self.events = events
+        self._server_sent: bytes | None = None
+
+    @cached_property
+    def websocket(self) -> bytes:
+        return b"".join([event.websocket for event in self.events])
 
     def server_sent(self, epoch: str) -> bytes:
-        return b"".join(server_sent_event(event, epoch) for event in self.events)
+        """For an EventSource. The epoch is the log's, so the first caller's is everybody's."""
+        if self._server_sent is None:
+            self._server_sent = b"".join([server_sent_event(event, epoch) for event in self.events])
+        return self._server_sent
+
+
+class Signal:
+    """A frame without a position: `status`, `typing` or `presence`."""
+
+    def __init__(self, kind: str, members: dict[str, Any]) -> None:
+        self.kind = kind
+        self.json = encode({"type": kind, **members})
+
+    @cached_property
+    def websocket(self) -> bytes:
+        return text_frame(self.json)
+
+    @cached_property
+    def server_sent(self) -> bytes:
+        return b"event: %s\ndata: %s\n\n" % (self.kind.encode(), self.json)
+
+
+def runs_of(events: Iterable[EncodedEvent], most_bytes: int) -> Iterator[Run]:
+    """Cut a long stretch of events into runs of at most about `most_bytes` bytes each."""
+    some: list[EncodedEvent] = []
+    size = 0
+    for event in events:
+        some.append(event)
+        size += len(event.json)
+        if size >= most_bytes:
+            yield Run(some)
+            some, size = [], 0
+    if some:
+        yield Run(some)
 
 
 def holds_text(recorded: RecordedEvent) -> bool:
@@ -114,28 +167,21 @@ def resync(position: int, epoch: str) -> bytes:
     return encode({"type": "resync", "position": position, "epoch": epoch})
 
 
-def status(position: int, facts: dict[str, Any]) -> bytes:
-    return encode({"type": "status", "position": position, **facts})
-
-
-def ack(ref: str | int | None, position: int, data: Any) -> bytes:
+def ack(ref: Ref, position: int, data: Any) -> bytes:
     return encode({"type": "ack", "ref": ref, "position": position, "data": data})
 
 
-def error(ref: str | int | None, problem: Problem) -> bytes:
+def error(ref: Ref, problem: Problem) -> bytes:
     return encode({"type": "error", "ref": ref, "error": problem})
 
 
-def typing(room_id: str, user_id: str, name: str, *, is_typing: bool) -> bytes:
-    return encode(
-        {"type": "typing", "room_id": room_id, "user": {"id": user_id, "name": name}, "typing": is_typing}
-    )
+def status(position: int, facts: dict[str, Any]) -> Signal:
+    return Signal("status", {"position": position, **facts})
 
 
-def presence(room_id: str, user_id: str, *, present: bool) -> bytes:
-    return encode({"type": "presence", "room_id": room_id, "user_id": user_id, "present": present})
+def typing(room_id: str, user_id: str, name: str, *, is_typing: bool) -> Signal:
+    return Signal("typing", {"room_id": room_id, "user": {"id": user_id, "name": name}, "typing": is_typing})
 
 
-def joined(runs: Iterable[Run]) -> bytes:
-    """The WebSocket frames of several runs in one piece."""
-    return b"".join(run.websocket for run in runs)
+def presence(room_id: str, user_id: str, *, present: bool) -> Signal:
+    return Signal("presence", {"room_id": room_id, "user_id": user_id, "present": present})

@@ -1,23 +1,23 @@
 """The feed without WebSocket: Server-Sent Events, and long polling."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
 
 from aiohttp import web
 
 from campfire.api import schemas
 from campfire.api.auth import Actor, authenticated
 from campfire.api.feed import frames
-from campfire.api.feed.frames import EncodedEvent, Run
-from campfire.api.feed.hub import FeedHub, Start
-from campfire.api.feed.query import since_of
+from campfire.api.feed.cursor import Cursor, LastSeen, Start
+from campfire.api.feed.frames import EncodedEvent, Run, Signal
+from campfire.api.feed.hub import MOST_WAITING, SLOW_CONSUMER, FeedHub
+from campfire.api.feed.query import last_seen
 from campfire.api.keys import ENGINE, HUB
 from campfire.api.routes import answer, whole_number
 from campfire.errors import CampfireError
 
 LONGEST_WAIT = 25
-_MOST_WAITING_RUNS = 2_000
+_COMFORTABLE = 256 * 1024
+"""Bytes below which a catch-up goes on."""
 
 
 async def read_feed(request: web.Request) -> web.StreamResponse:
@@ -25,134 +25,166 @@ async def read_feed(request: web.Request) -> web.StreamResponse:
     actor = authenticated(request)
     if request.app[HUB].closing:
         raise CampfireError("SHUTTING_DOWN", retry_after=2)
-    since, epoch = since_of(request)
     if "text/event-stream" in request.headers.get("Accept", ""):
-        return await _stream(request, actor, since, epoch)
+        return await _stream(request, actor, last_seen(request))
     wait = whole_number(request, "wait", 0, 0, 3600)
-    return await _poll(request, actor, since, epoch, min(wait, LONGEST_WAIT))
+    return await _poll(request, actor, last_seen(request), min(wait, LONGEST_WAIT))
 
 
-class Waiting:
-    """A `Subscriber` that keeps what comes until it is asked for."""
+class Poll:
+    """A `Subscriber` that waits for the next events, and then no longer."""
 
     def __init__(self, hub: FeedHub, actor: Actor) -> None:
         self.user_id = actor.user_id
         self.session_id = actor.session_id
+        self.events: list[EncodedEvent] = []
+        self.seen_up_to = 0
+        """The position that `events` reach to; known once it has ended."""
         self._hub = hub
-        self.begun: Start | None = None
-        self.runs: list[Run] = []
-        self.signals: list[bytes] = []
-        self.ended = False
-        self._something = asyncio.Event()
+        self._over = asyncio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Until there is something, or `seconds` have gone by."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        except TimeoutError:
+            pass  # nothing happened: the answer is an empty page
+        finally:
+            self._detach()
 
     def begin(self, start: Start) -> None:
-        self.begun = start
-        self._something.set()
+        self.seen_up_to = start.position
 
-    def deliver(self, runs: Sequence[Run]) -> None:
-        if len(self.runs) > _MOST_WAITING_RUNS:
-            self.end(1013, "SLOW_CONSUMER")
-            return
-        self.runs.extend(runs)
-        self._something.set()
+    def deliver(self, run: Run) -> None:
+        self.events.extend(run.events)
+        self._detach()
 
-    def signal(self, frame: bytes) -> None:
-        self.signals.append(frame)
-        self._something.set()
+    def signal(self, signal: Signal) -> None:
+        """Signals are for transports that stay open."""
+
+    beat = signal
 
     async def drained(self) -> None:
-        await asyncio.sleep(0)
+        """Nothing is sent before the end."""
+
+    def end(self, code: int, reason: str) -> None:
+        self._detach()
+
+    def _detach(self) -> None:
+        if not self._over.is_set():
+            # Taken in the same step as leaving the hub: what comes later is the next poll's.
+            self.seen_up_to = self._hub.position
+            self._hub.detach(self)
+            self._over.set()
+
+
+async def _poll(request: web.Request, actor: Actor, last: LastSeen, wait: int) -> web.StreamResponse:
+    hub = request.app[HUB]
+    start = hub.start_of(last)
+    if start.resync:
+        return answer(schemas.FeedPage(events=[], position=start.position, epoch=start.epoch, resync=True))
+    cursor = Cursor(request.app[ENGINE], actor.user_id, start.position)
+    events: list[EncodedEvent] = []
+    while not cursor.at_tip and not events:
+        events = await cursor.read_page()
+    position = cursor.position
+    if not events and wait:
+        poll = Poll(hub, actor)
+        hub.attach(poll, Start(position, start.epoch, resync=False))
+        await poll.wait(wait)
+        events, position = poll.events, poll.seen_up_to
+    shown = [event.shown for event in events]
+    return answer(schemas.FeedPage(events=shown, position=position, epoch=start.epoch, resync=False))
+
+
+class Stream:
+    """A `Subscriber` that keeps what comes until the client takes it, up to a bound."""
+
+    def __init__(self, hub: FeedHub, actor: Actor, transport: asyncio.Transport | None) -> None:
+        self.user_id = actor.user_id
+        self.session_id = actor.session_id
+        self._hub = hub
+        self._transport = transport
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._ended = False
+        self._something = asyncio.Event()
+        self._taken = asyncio.Event()
+
+    async def next(self) -> bytes:
+        """What has come since the last time, waiting for something; nothing at the end."""
+        await self._something.wait()
+        chunk = b"".join(self._chunks)
+        self._chunks, self._size = [], 0
+        self._taken.set()
+        if not self._ended:
+            self._something.clear()
+        return chunk
+
+    def begin(self, start: Start) -> None:
+        """Tell an EventSource its place, and whether to load everything anew."""
+        lines = b"retry: 2000\nid: %s:%d\n" % (start.epoch.encode(), start.position)
+        if start.resync:
+            self._add(lines + b"event: resync\ndata: %s\n\n" % frames.resync(start.position, start.epoch))
+        else:
+            place = frames.encode({"position": start.position, "epoch": start.epoch})
+            self._add(lines + b"event: hello\ndata: %s\n\n" % place)
+
+    def deliver(self, run: Run) -> None:
+        self._add(run.server_sent(self._hub.epoch))
+
+    def signal(self, signal: Signal) -> None:
+        self._add(signal.server_sent)
+
+    def beat(self, heartbeat: Signal) -> None:
+        """A comment, with the position as the id to resume from; an EventSource shows neither to its page."""
+        self._add(b": still here\nid: %s:%d\n\n" % (self._hub.epoch.encode(), self._hub.position))
+
+    async def drained(self) -> None:
+        while self._size > _COMFORTABLE and not self._ended:
+            self._taken.clear()
+            await self._taken.wait()
 
     def end(self, code: int, reason: str) -> None:
         self._hub.detach(self)
-        self.ended = True
+        self._ended = True
+        self._something.set()
+        self._taken.set()
+        if code == SLOW_CONSUMER and self._transport is not None:
+            # Its handler waits for the client to read, which is what it does not do.
+            self._chunks.clear()
+            self._transport.abort()
+
+    def _add(self, chunk: bytes) -> None:
+        if self._ended:
+            return
+        if self._size > MOST_WAITING:
+            self.end(SLOW_CONSUMER, "SLOW_CONSUMER")
+            return
+        self._chunks.append(chunk)
+        self._size += len(chunk)
         self._something.set()
 
-    async def something(self) -> None:
-        """Wait until there is something to take, or the end."""
-        await self._something.wait()
-        self._something.clear()
 
-    def take(self) -> tuple[list[Run], list[bytes]]:
-        runs, signals = self.runs, self.signals
-        self.runs, self.signals = [], []
-        return runs, signals
-
-
-async def _poll(
-    request: web.Request, actor: Actor, since: int | None, epoch: str | None, wait: int
-) -> web.StreamResponse:
-    hub, engine = request.app[HUB], request.app[ENGINE]
-    start = hub.start_of(since, epoch)
-    if start.resync:
-        return answer(schemas.FeedPage(events=[], position=start.position, epoch=start.epoch, resync=True))
-    position = start.position
-    events: list[EncodedEvent] = []
-    while position < engine.position and not events:
-        position, events = await hub.read_visible(actor.user_id, position)
-    if not events and wait:
-        position, events = await _wait(hub, actor, position, start.epoch, wait, engine)
-    seen = [event.frame for event in events]
-    return answer(schemas.FeedPage(events=seen, position=position, epoch=start.epoch, resync=False))
-
-
-async def _wait(
-    hub: FeedHub, actor: Actor, position: int, epoch: str, wait: int, engine: Any
-) -> tuple[int, list[EncodedEvent]]:
-    """Wait for the next events after `position`, at most `wait` seconds."""
-    waiting = Waiting(hub, actor)
-    try:
-        async with asyncio.timeout(wait):
-            await hub.attach(waiting, position, epoch)
-            while not waiting.runs and not waiting.ended:
-                await waiting.something()
-    except TimeoutError:
-        pass  # nothing happened: the answer is an empty page
-    finally:
-        hub.detach(waiting)
-    events = [event for run in waiting.runs for event in run.events]
-    # Without an await since the last delivery, so everything up to here has been seen or is in `events`.
-    return (events[-1].position if waiting.ended and events else max(position, engine.position)), events
-
-
-async def _stream(request: web.Request, actor: Actor, since: int | None, epoch: str | None) -> web.StreamResponse:
+async def _stream(request: web.Request, actor: Actor, last: LastSeen) -> web.StreamResponse:
     hub = request.app[HUB]
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
+    response.force_close()
     await response.prepare(request)
-    waiting = Waiting(hub, actor)
-    attaching = asyncio.create_task(hub.attach(waiting, since, epoch))
+    stream = Stream(hub, actor, request.transport)
+    cursor = hub.attach(stream, hub.start_of(last))
+    catching_up = None if cursor.at_tip else asyncio.create_task(hub.catch_up(stream, cursor))
     try:
-        begun = False
-        while not waiting.ended:
-            runs, _signals = waiting.take()
-            if waiting.begun is not None and not begun:
-                begun = True
-                await response.write(_beginning(waiting.begun))
-            for run in runs:
-                await response.write(run.server_sent(hub.epoch))
-            if not runs:
-                await _comment_when_quiet(response, waiting)
-    except (ConnectionResetError, ConnectionError):
+        while chunk := await stream.next():
+            await response.write(chunk)
+    except ConnectionError:
         pass  # the client has gone; it resumes with Last-Event-ID
     finally:
-        hub.detach(waiting)
-        attaching.cancel()
-        await asyncio.gather(attaching, return_exceptions=True)
+        hub.detach(stream)
+        if catching_up is not None:
+            catching_up.cancel()
+            await asyncio.gather(catching_up, return_exceptions=True)
     return response
-
-
-async def _comment_when_quiet(response: web.StreamResponse, waiting: Waiting) -> None:
-    """Wait for something; a heartbeat's frame becomes a comment, which keeps proxies from closing the stream."""
-    await waiting.something()
-    if waiting.signals:
-        await response.write(b": still here\n\n")
-
-
-def _beginning(start: Start) -> bytes:
-    """What an EventSource needs to know first: its place, and whether to load everything anew."""
-    lines = b"retry: 2000\nid: %s:%d\n" % (start.epoch.encode(), start.position)
-    if start.resync:
-        return lines + b"event: resync\ndata: %s\n\n" % frames.resync(start.position, start.epoch)
-    return lines + b"event: hello\ndata: %s\n\n" % frames.encode({"position": start.position, "epoch": start.epoch})

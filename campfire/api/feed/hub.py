@@ -1,63 +1,62 @@
-"""The hub hands committed batches to whoever may see them, and catches up whoever was away.
-
-A subscriber first reads the log up to `engine.position`, then becomes live. Both the position and
-the set of live subscribers change only on the event loop, so the step from one to the other, taken
-without an await between, can neither lose an event nor repeat one.
-"""
+"""The hub hands committed batches to whoever may see them, and catches up whoever was away."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from operator import attrgetter
 from typing import Any, Protocol
 
-import msgspec
 import structlog
 
 from campfire.api.feed import frames
-from campfire.api.feed.frames import EncodedEvent, Run
+from campfire.api.feed.cursor import Cursor, LastSeen, Start, is_ahead, start_of
+from campfire.api.feed.frames import EncodedEvent, Run, Signal
 from campfire.domain.events import PresenceEntered, PresenceLeft, RecordedEvent, SessionEnded
 from campfire.domain.public_view import Audience, audience_of
 from campfire.engine import Engine
 from campfire.eventlog.group_commit import CommittedBatch
-from projections.queries import messages
 
-MOST_REPLAYED = 10_000
-"""Events; a client further behind is told to load its rooms anew, which is faster for both."""
+SESSION_ENDED = 4401
+RESTARTING = 1012
+SLOW_CONSUMER = 1013
+INTERNAL_ERROR = 1011
+"""Close codes: RFC 6455 section 7.4 and the registry it begins; 4401 is our own, after HTTP's 401."""
 
-_PAGE = 500
-_HEARTBEAT_SECONDS = 25
+MOST_WAITING = 4 * 1024 * 1024
+"""Bytes that a connection may leave unread before it is closed; it resumes where it was."""
+
+_HEARTBEAT_SECONDS = 15
+_PATIENCE_SECONDS = 30
+"""For a client that reads nothing while it is being caught up."""
+_RUN_BYTES = 512 * 1024
+_SLICE = 200
 
 log = structlog.get_logger()
 
 
 class Subscriber(Protocol):
-    """Somebody's open transport."""
+    """Somebody's open transport. Only `drained` may wait."""
 
     user_id: str
     session_id: str
 
-    def begin(self, start: "Start") -> None:
+    def begin(self, start: Start) -> None:
         """Learn where the feed begins."""
 
-    def deliver(self, runs: Sequence[Run]) -> None:
-        """Take events, in order; must not wait."""
+    def deliver(self, run: Run) -> None:
+        """Take events, in order."""
 
-    def signal(self, frame: bytes) -> None:
+    def signal(self, signal: Signal) -> None:
         """Take a frame without a position (typing, presence, status)."""
+
+    def beat(self, heartbeat: Signal) -> None:
+        """Show a sign of life to the client and to proxies between."""
 
     async def drained(self) -> None:
         """Wait until what was delivered has mostly left; while catching up."""
 
     def end(self, code: int, reason: str) -> None:
-        """Close the transport soon, telling the client why (RFC 6455 section 7.4)."""
-
-
-class Start(msgspec.Struct, frozen=True):
-    """Where a feed begins: events follow after `position`, unless the client must `resync` first."""
-
-    position: int
-    epoch: str
-    resync: bool
+        """Detach, and close the transport soon, telling the client why."""
 
 
 class FeedHub:
@@ -66,7 +65,8 @@ class FeedHub:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._live: dict[str, set[Subscriber]] = {}
-        self._open: set[Subscriber] = set()
+        self._open: dict[str, set[Subscriber]] = {}
+        """By session, whether live or catching up."""
         self._heart: asyncio.Task[None] | None = None
         self.closing = False
         self.alarms = 0
@@ -78,140 +78,155 @@ class FeedHub:
         return self._engine.epoch
 
     @property
+    def position(self) -> int:
+        return self._engine.position
+
+    @property
     def connections(self) -> int:
-        return len(self._open)
+        return sum(map(len, self._open.values()))
 
     def start(self) -> None:
         """Begin the heartbeat."""
         self._heart = asyncio.create_task(self._beat())
 
-    async def attach(self, subscriber: Subscriber, since: int | None, epoch: str | None) -> None:
-        """Open the feed from `since`, catch up with the log, go live. Detach when the transport ends."""
-        start = self.start_of(since, epoch)
-        self._open.add(subscriber)
+    def start_of(self, last: LastSeen) -> Start:
+        """Where a client begins; one that is ahead of the log raises the alarm."""
+        if is_ahead(self._engine, last):
+            self.alarms += 1
+            log.error("client_ahead_of_log", client_position=last.position, position=self._engine.position)
+        return start_of(self._engine, last)
+
+    def attach(self, subscriber: Subscriber, start: Start) -> Cursor:
+        """Open the feed; it is live at once unless the cursor must `catch_up`. Detach when the transport ends."""
+        self._open.setdefault(subscriber.session_id, set()).add(subscriber)
+        cursor = Cursor(self._engine, subscriber.user_id, start.position)
         subscriber.begin(start)
-        position = start.position
-        while position < self._engine.position and subscriber in self._open:
-            position, events = await self.read_visible(subscriber.user_id, position)
-            if events:
-                subscriber.deliver([Run(events)])
-                await subscriber.drained()
-        if subscriber in self._open:
-            self._live.setdefault(subscriber.user_id, set()).add(subscriber)
+        if self.closing:
+            subscriber.end(RESTARTING, "restarting")
+        elif subscriber.session_id not in self._engine.directory.sessions:
+            # It ended between the request and now, when there was nothing here yet to be closed.
+            subscriber.end(SESSION_ENDED, "SESSION_EXPIRED")
+        elif cursor.at_tip:
+            self._go_live(subscriber)
+        return cursor
+
+    async def catch_up(self, subscriber: Subscriber, cursor: Cursor) -> None:
+        """Deliver what the log holds up to its tip, then go live."""
+        try:
+            while not cursor.at_tip and self._is_open(subscriber):
+                for run in frames.runs_of(await cursor.read_page(), _RUN_BYTES):
+                    subscriber.deliver(run)
+                    async with asyncio.timeout(_PATIENCE_SECONDS):
+                        await subscriber.drained()
+            if self._is_open(subscriber):
+                self._go_live(subscriber)
+        except TimeoutError:
+            subscriber.end(SLOW_CONSUMER, "SLOW_CONSUMER")
+        except Exception:
+            # A silent connection would look like a quiet room: end it, so that the client notices.
+            log.exception("feed_catch_up_failed", position=cursor.position)
+            subscriber.end(INTERNAL_ERROR, "INTERNAL_ERROR")
 
     def detach(self, subscriber: Subscriber) -> None:
         """Forget a transport that has ended."""
-        self._open.discard(subscriber)
-        live = self._live.get(subscriber.user_id)
-        if live is not None:
-            live.discard(subscriber)
-            if not live:
-                del self._live[subscriber.user_id]
-
-    def start_of(self, since: int | None, epoch: str | None) -> Start:
-        """Where a client with this last position begins."""
-        now = self._engine.position
-        if since is None:
-            return Start(now, self._engine.epoch, resync=False)
-        if epoch is not None and epoch != self._engine.epoch:
-            return Start(now, self._engine.epoch, resync=True)
-        if since > now:
-            self.alarms += 1
-            log.error("client_ahead_of_log", client_position=since, position=now)
-            return Start(now, self._engine.epoch, resync=True)
-        if now - since > MOST_REPLAYED:
-            return Start(now, self._engine.epoch, resync=True)
-        return Start(since, self._engine.epoch, resync=False)
-
-    async def read_visible(self, user_id: str, after: int) -> tuple[int, list[EncodedEvent]]:
-        """One page of the log after a position: how far it went, and what of it the person may see now.
-
-        The text of messages that were deleted since is left out.
-        """
-        events = await asyncio.to_thread(self._engine.reader.read, after, _PAGE, self._engine.position)
-        visible = [recorded for recorded in events if self._may_see(user_id, recorded)]
-        texts = {recorded.stream_id for recorded in visible if frames.holds_text(recorded)}
-        gone = await messages.deleted_among(self._engine.read_models, texts) if texts else set()
-        encoded = [
-            EncodedEvent(recorded, without_text=frames.holds_text(recorded) and recorded.stream_id in gone)
-            for recorded in visible
-        ]
-        return events[-1].position, encoded
+        _discard(self._open, subscriber.session_id, subscriber)
+        _discard(self._live, subscriber.user_id, subscriber)
 
     def publish(self, batch: CommittedBatch) -> None:
-        """Hand a committed batch to everybody live, one write each."""
-        if not self._live:
+        """Hand a committed batch to everybody live, one write each; then what goes beside it."""
+        if not self._open:
             return
-        runs = self._runs(batch.events)
-        if len(runs) == 1:
-            recipients, run = runs[0]
-            for subscriber in recipients:
-                subscriber.deliver((run,))
-        elif runs:
-            pending: dict[Subscriber, list[Run]] = {}
-            for recipients, run in runs:
+        try:
+            for recipients, run in self._dealt(batch.events):
                 for subscriber in recipients:
-                    pending.setdefault(subscriber, []).append(run)
-            for subscriber, theirs in pending.items():
-                subscriber.deliver(theirs)
-        self._beside(batch.events)
+                    try:
+                        subscriber.deliver(run)
+                    except Exception:
+                        log.exception("feed_delivery_failed", position=batch.tip.position)
+                        subscriber.end(INTERNAL_ERROR, "INTERNAL_ERROR")
+            self._beside(batch.events)
+        except Exception:
+            # Nobody may go on as if the batch had not been: they come back and read it from the log.
+            self._end_all(INTERNAL_ERROR, "INTERNAL_ERROR")
+            raise
 
-    def signal_room(self, room_id: str, frame: bytes, *, but_user: str | None = None) -> None:
+    def signal_room(self, room_id: str, signal: Signal, *, but_user: str | None = None) -> None:
         """Send a frame without a position to a room's members who are here."""
         for subscriber in self._in_room(room_id):
             if subscriber.user_id != but_user:
-                subscriber.signal(frame)
+                subscriber.signal(signal)
 
     def announce_status(self, facts: dict[str, Any]) -> None:
         """Tell everybody how the server is, and how far the log has come."""
-        frame = frames.status(self._engine.position, facts)
-        for subscriber in [each for live in self._live.values() for each in live]:
-            subscriber.signal(frame)
+        signal = frames.status(self._engine.position, facts)
+        for subscriber in self._everybody():
+            subscriber.signal(signal)
 
     async def close(self) -> None:
         """Close every transport, so that clients come back to the next server with their positions."""
         self.closing = True
         if self._heart is not None:
             self._heart.cancel()
-        for subscriber in tuple(self._open):
-            subscriber.end(1012, "the server is restarting")
+        self._end_all(RESTARTING, "restarting")
 
-    def _runs(self, events: Iterable[RecordedEvent]) -> list[tuple[list[Subscriber], Run]]:
-        """The batch as runs of events with the same audience, each with who gets it."""
-        runs: list[tuple[list[Subscriber], Run]] = []
-        last: Audience | None = None
-        known: dict[Audience, list[Subscriber]] = {}
+    def _go_live(self, subscriber: Subscriber) -> None:
+        self._live.setdefault(subscriber.user_id, set()).add(subscriber)
+
+    def _is_open(self, subscriber: Subscriber) -> bool:
+        return subscriber in self._open.get(subscriber.session_id, ())
+
+    def _everybody(self) -> list[Subscriber]:
+        return list(chain.from_iterable(self._live.values()))
+
+    def _end_all(self, code: int, reason: str) -> None:
+        for subscriber in list(chain.from_iterable(self._open.values())):
+            subscriber.end(code, reason)
+
+    def _dealt(self, events: Iterable[RecordedEvent]) -> Iterator[tuple[list[Subscriber], Run]]:
+        """The batch as runs, one for all who see exactly the same of it, each with who gets it.
+
+        The work grows with the batch's different audiences, not with its events.
+        """
+        by_audience: dict[Audience, list[EncodedEvent]] = {}
         for recorded in events:
-            audience = audience_of(recorded.event)
-            if audience.kind == "nobody":
-                continue
-            if audience == last and runs:
-                runs[-1][1].events.append(EncodedEvent(recorded))
-                continue
-            recipients = known.get(audience)
-            if recipients is None:
-                recipients = known[audience] = self._recipients(audience)
-            if recipients:
-                runs.append((recipients, Run([EncodedEvent(recorded)])))
-                last = audience
-        return runs
+            audience = self._reach(recorded)
+            if audience.kind != "nobody":
+                by_audience.setdefault(audience, []).append(EncodedEvent(recorded))
+        if len(by_audience) == 1:
+            [(audience, seen)] = by_audience.items()
+            yield self._recipients(audience), Run(seen)
+            return
+        parts = list(by_audience.values())
+        seen_by: dict[Subscriber, tuple[int, ...]] = {}
+        for number, audience in enumerate(by_audience):
+            for subscriber in self._recipients(audience):
+                seen_by[subscriber] = (*seen_by.get(subscriber, ()), number)
+        alike: dict[tuple[int, ...], list[Subscriber]] = {}
+        for subscriber, numbers in seen_by.items():
+            alike.setdefault(numbers, []).append(subscriber)
+        for numbers, recipients in alike.items():
+            together = chain.from_iterable(parts[number] for number in numbers)
+            yield recipients, Run(sorted(together, key=attrgetter("position")))
+
+    def _reach(self, recorded: RecordedEvent) -> Audience:
+        """The event's audience, without a further person who is away or in the room anyway."""
+        audience = audience_of(recorded.event)
+        also = audience.also_user
+        if also is not None and (
+            also not in self._live or self._engine.directory.is_member(audience.id or "", also)
+        ):
+            return Audience(audience.kind, audience.id)
+        return audience
 
     def _recipients(self, audience: Audience) -> list[Subscriber]:
         if audience.kind == "room":
-            found = self._in_room(audience.id or "")
-            also = audience.also_user
-            if also is not None and not self._engine.directory.is_member(audience.id or "", also):
-                found = [*found, *self._live.get(also, ())]
-            return found
+            return [*self._in_room(audience.id or ""), *self._live.get(audience.also_user or "", ())]
         if audience.kind == "user":
             return list(self._live.get(audience.id or "", ()))
+        if audience.kind == "everyone":
+            return self._everybody()
         users = self._engine.directory.users
-        return [
-            subscriber
-            for user_id, live in self._live.items()
-            if audience.kind == "everyone" or users[user_id].role == "administrator"
-            for subscriber in live
-        ]
+        return [each for each in self._everybody() if users[each.user_id].role == "administrator"]
 
     def _in_room(self, room_id: str) -> list[Subscriber]:
         room = self._engine.directory.rooms.get(room_id)
@@ -222,36 +237,34 @@ class FeedHub:
         here = room.members & live.keys() if len(room.members) > len(live) else room.members
         return [subscriber for user_id in here if user_id in live for subscriber in live[user_id]]
 
-    def _may_see(self, user_id: str, recorded: RecordedEvent) -> bool:
-        audience = audience_of(recorded.event)
-        directory = self._engine.directory
-        if audience.kind == "room":
-            return audience.also_user == user_id or directory.is_member(audience.id or "", user_id)
-        if audience.kind == "user":
-            return audience.id == user_id
-        if audience.kind == "administrators":
-            return directory.users[user_id].role == "administrator"
-        return audience.kind == "everyone"
-
     def _beside(self, events: Iterable[RecordedEvent]) -> None:
-        """What goes beside the feed: presence, and the end of a session's transports."""
+        """Presence, and the end of a session's transports."""
         for recorded in events:
             event = recorded.event
             if isinstance(event, (PresenceEntered, PresenceLeft)):
                 present = isinstance(event, PresenceEntered)
                 self.signal_room(event.room_id, frames.presence(event.room_id, event.user_id, present=present))
             elif isinstance(event, SessionEnded):
-                for subscriber in [each for each in self._open if each.session_id == event.session_id]:
-                    subscriber.end(4401, "the session has ended")
+                for subscriber in list(self._open.get(event.session_id, ())):
+                    subscriber.end(SESSION_ENDED, "SESSION_EXPIRED")
 
     async def _beat(self) -> None:
         """Tell everybody the position now and then: it keeps connections open through proxies, and lets
         a client in quiet rooms resume from near the tip. In slices, so that nobody's message waits."""
         while True:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
-            frame = frames.status(self._engine.position, {})
-            everybody = iter([each for live in self._live.values() for each in live])
-            while some := list(islice(everybody, 200)):
+            everybody = iter(self._everybody())
+            while some := list(islice(everybody, _SLICE)):
+                # Anew for each slice: it must not tell a client less than it has seen meanwhile.
+                heartbeat = frames.status(self._engine.position, {})
                 for subscriber in some:
-                    subscriber.signal(frame)
+                    subscriber.beat(heartbeat)
                 await asyncio.sleep(0)
+
+
+def _discard(places: dict[str, set[Subscriber]], key: str, subscriber: Subscriber) -> None:
+    found = places.get(key)
+    if found is not None:
+        found.discard(subscriber)
+        if not found:
+            del places[key]

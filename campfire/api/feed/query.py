@@ -2,23 +2,26 @@
 
 from aiohttp import web
 
-from campfire.errors import CampfireError
+from campfire.api.feed.cursor import LastSeen
+
+_MOST_DIGITS = 18
 
 
-def since_of(request: web.Request) -> tuple[int | None, str | None]:
-    """The position and epoch that a client has, from the query or Last-Event-ID. Raises `VALIDATION_FAILED`."""
+def last_seen(request: web.Request) -> LastSeen:
+    """The position and epoch that a client has, from the query or Last-Event-ID.
+
+    A position that cannot be read is no error: a browser never shows its page why a handshake was
+    refused, whereas a `resync` mends the client.
+    """
     since, epoch = request.query.get("since"), request.query.get("epoch")
     last = request.headers.get("Last-Event-ID")
     if last:
         # A browser's EventSource repeats the first URL at each reconnection; what it saw last is newer.
-        last_epoch, _, last_position = last.rpartition(":")
-        since, epoch = last_position, last_epoch or epoch
+        last_epoch, _, since = last.rpartition(":")
+        epoch = last_epoch or epoch
     if since is None:
-        return None, epoch
-    if not since.isascii() or not since.isdigit() or len(since) > 18:
-        raise CampfireError(
-            "VALIDATION_FAILED",
-            "since must be a position: a whole number from 0.",
-            errors=[{"field": "since", "message": "is not a position"}],
-        )
-    return int(since), epoch
+        return LastSeen(None, epoch)
+    # A length cap first: turning a very long run of digits into a number is itself an attack.
+    if len(since) > _MOST_DIGITS or not since.isascii() or not since.isdigit():
+        return LastSeen(None, epoch, malformed=True)
+    return LastSeen(int(since), epoch)

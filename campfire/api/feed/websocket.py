@@ -7,28 +7,30 @@ replaced by a cap on what may wait in the transport.
 """
 
 import asyncio
-from collections.abc import Sequence
+import socket as sockets
 from typing import Any
 
 import msgspec
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSMsgType, web
 
 from campfire.api.auth import Actor, authenticated, require_same_origin
 from campfire.api.feed import frames
-from campfire.api.feed.frames import ClientFrame, Enter, Leave, Post, Read, Run, Typing
-from campfire.api.feed.hub import Start
-from campfire.api.feed.query import since_of
+from campfire.api.feed.cursor import LastSeen, Start
+from campfire.api.feed.frames import ClientFrame, Enter, Leave, Post, Read, Ref, Run, Signal, Typing
+from campfire.api.feed.hub import MOST_WAITING, RESTARTING, SLOW_CONSUMER
+from campfire.api.feed.query import last_seen
 from campfire.api.keys import ACTIVITY, ENGINE, HUB, RATE_LIMITER, REQUEST_ID
 from campfire.api.posting import post_message
 from campfire.api.problems import problem_from
 from campfire.errors import CampfireError
 
-_MOST_WAITING = 4 * 1024 * 1024
-"""Bytes that a connection may leave unread before it is closed; it resumes where it was."""
 _COMFORTABLE = 256 * 1024
 """Bytes below which a catch-up goes on."""
 _LARGEST_FRAME = 512 * 1024
 _POSTS_AT_ONCE = 64
+_DEAF_SECONDS = 60
+_LAST_WORDS_SECONDS = 5
+"""For a client to read why it is closed, and for its posts to be acknowledged before a restart."""
 
 
 async def open_socket(request: web.Request) -> web.StreamResponse:
@@ -37,47 +39,58 @@ async def open_socket(request: web.Request) -> web.StreamResponse:
     require_same_origin(request)
     if request.app[HUB].closing:
         raise CampfireError("SHUTTING_DOWN", retry_after=2)
-    since, epoch = since_of(request)
-    socket = web.WebSocketResponse(compress=False, max_msg_size=_LARGEST_FRAME, timeout=5)
+    socket = web.WebSocketResponse(compress=False, max_msg_size=_LARGEST_FRAME, timeout=_LAST_WORDS_SECONDS)
     if not socket.can_prepare(request):
         raise CampfireError("WEBSOCKET_CONNECTION_FAILED", "This address speaks WebSocket only.")
     await socket.prepare(request)
-    return await Connection(request, socket, actor).serve(since, epoch)
+    transport = request.transport
+    if transport is not None:
+        _notice_silence(transport)
+        await Connection(request, transport, socket, actor).serve(last_seen(request))
+    return socket
 
 
 class Connection:
     """One socket: a `Subscriber` of the hub, and the client's own frames."""
 
-    def __init__(self, request: web.Request, socket: web.WebSocketResponse, actor: Actor) -> None:
+    def __init__(
+        self, request: web.Request, transport: asyncio.Transport, socket: web.WebSocketResponse, actor: Actor
+    ) -> None:
         self.user_id = actor.user_id
         self.session_id = actor.session_id
-        self._actor = actor
         self._request = request
         self._engine = request.app[ENGINE]
         self._hub = request.app[HUB]
         self._activity = request.app[ACTIVITY]
         self._socket = socket
-        assert request.transport is not None
-        self._transport: asyncio.WriteTransport = request.transport  # type: ignore[assignment]
+        self._transport = transport
         self._rooms: set[str] = set()
         self._posts: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[Any] | None = None
 
-    async def serve(self, since: int | None, epoch: str | None) -> web.WebSocketResponse:
+    async def serve(self, last: LastSeen) -> None:
         """Run until the socket closes."""
-        attaching = asyncio.create_task(self._hub.attach(self, since, epoch))
+        cursor = self._hub.attach(self, self._hub.start_of(last))
+        # Who misses nothing is live already, and an idle connection costs no task beside its handler's.
+        catching_up = None if cursor.at_tip else asyncio.create_task(self._hub.catch_up(self, cursor))
         try:
             async for message in self._socket:
+                if self._ending is not None:
+                    continue
                 if message.type == WSMsgType.TEXT:
                     await self._take(message.data)
                 elif message.type == WSMsgType.BINARY:
                     self._refuse(None, CampfireError("MALFORMED_REQUEST", "Send JSON in text frames."))
         finally:
             self._hub.detach(self)
-            attaching.cancel()
-            await asyncio.gather(attaching, *self._posts, return_exceptions=True)
-            await self._leave_rooms()
-        return self._socket
+            if catching_up is not None:
+                catching_up.cancel()
+                await asyncio.gather(catching_up, return_exceptions=True)
+            await asyncio.gather(*self._posts, return_exceptions=True)
+            for room_id in self._rooms:
+                await self._activity.leave_at_end(self, room_id, self.user_id)
+            if self._ending is not None:
+                await self._ending
 
     def begin(self, start: Start) -> None:
         user = self._engine.directory.users[self.user_id]
@@ -86,38 +99,43 @@ class Connection:
         if start.resync:
             self._write(frames.text_frame(frames.resync(start.position, start.epoch)))
 
-    def deliver(self, runs: Sequence[Run]) -> None:
-        self._write(runs[0].websocket if len(runs) == 1 else frames.joined(runs))
+    def deliver(self, run: Run) -> None:
+        self._write(run.websocket)
 
-    def signal(self, frame: bytes) -> None:
-        self._write(frames.text_frame(frame))
+    def signal(self, signal: Signal) -> None:
+        self._write(signal.websocket)
+
+    beat = signal
 
     async def drained(self) -> None:
+        # A transport tells only its protocol, which is aiohttp's, when its buffer has emptied.
         while self._transport.get_write_buffer_size() > _COMFORTABLE and not self._transport.is_closing():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # noqa: ASYNC110
 
     def end(self, code: int, reason: str) -> None:
+        self._hub.detach(self)
         if self._ending is None:
-            self._hub.detach(self)
             self._ending = asyncio.create_task(self._close(code, reason))
 
     async def _close(self, code: int, reason: str) -> None:
+        if code == RESTARTING and self._posts:
+            await asyncio.wait(self._posts, timeout=_LAST_WORDS_SECONDS)
+        # A client that reads nothing would keep what waits for it, and the server's shutdown, for ever.
+        asyncio.get_running_loop().call_later(_LAST_WORDS_SECONDS, self._transport.abort)
         await self._socket.close(code=code, message=reason.encode(), drain=False)
-        if code == WSCloseCode.TRY_AGAIN_LATER:
-            self._transport.abort()
 
     def _write(self, data: bytes) -> None:
-        if self._ending is not None or self._socket.closed or self._transport.is_closing():
+        if self._socket.closed or self._transport.is_closing():
             return
-        if self._transport.get_write_buffer_size() > _MOST_WAITING:
-            self.end(WSCloseCode.TRY_AGAIN_LATER, "SLOW_CONSUMER: resume from your last position")
+        if self._transport.get_write_buffer_size() > MOST_WAITING:
+            self.end(SLOW_CONSUMER, "SLOW_CONSUMER")
             return
         self._transport.write(data)
 
     async def _take(self, text: str) -> None:
         try:
-            frame = frames.decode_client_frame(text.encode())
-        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
+            frame = frames.decode_client_frame(text)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             self._refuse(_ref_of(text), _malformed(error))
             return
         if isinstance(frame, Post):
@@ -132,13 +150,11 @@ class Connection:
         if isinstance(frame, Typing):
             self._activity.typing(frame.room_id, self.user_id, is_typing=frame.typing)
         elif isinstance(frame, Enter):
-            if frame.room_id not in self._rooms:
-                await self._activity.enter(frame.room_id, self.user_id)
-                self._rooms.add(frame.room_id)
+            await self._activity.enter(self, frame.room_id, self.user_id)
+            self._rooms.add(frame.room_id)
         elif isinstance(frame, Leave):
-            if frame.room_id in self._rooms:
-                self._rooms.discard(frame.room_id)
-                await self._activity.leave(frame.room_id, self.user_id)
+            self._rooms.discard(frame.room_id)
+            await self._activity.leave(self, frame.room_id, self.user_id)
         elif isinstance(frame, Read):
             self._activity.read(frame.room_id, self.user_id, frame.position)
         if frame.ref is not None:
@@ -170,31 +186,27 @@ class Connection:
         else:
             self._write(frames.text_frame(frames.ack(frame.ref, message.position, message)))
 
-    def _refuse(self, ref: str | int | None, error: Exception) -> None:
+    def _refuse(self, ref: Ref, error: Exception) -> None:
         self._write(frames.text_frame(frames.error(ref, problem_from(error, self._request[REQUEST_ID]))))
 
-    async def _leave_rooms(self) -> None:
-        for room_id in self._rooms:
-            try:
-                await self._activity.leave(room_id, self.user_id)
-            except CampfireError:
-                # The log cannot take it now (stopping, or a full disk); the next start closes every presence.
-                break
+
+def _notice_silence(transport: asyncio.Transport) -> None:
+    """Have the kernel give up a peer that acknowledges nothing, heartbeats included; costs no timers of ours."""
+    socket = transport.get_extra_info("socket")
+    if socket is not None and hasattr(sockets, "TCP_USER_TIMEOUT") and socket.family != sockets.AF_UNIX:
+        socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_USER_TIMEOUT, _DEAF_SECONDS * 1000)
 
 
 def _malformed(error: Exception) -> Exception:
-    if isinstance(error, msgspec.ValidationError):
+    """What a client is told: which value is wrong, or else that the frame is none of those that there are."""
+    if isinstance(error, msgspec.ValidationError) and "`$." in str(error) and "`$.type`" not in str(error):
         return error
-    return CampfireError("MALFORMED_REQUEST", "The frame is not JSON that can be read.")
+    return CampfireError("MALFORMED_REQUEST", "The frame is not JSON of a known type.")
 
 
-def _ref_of(text: str) -> str | int | None:
+def _ref_of(text: str) -> Ref:
     """The ref of a frame that is otherwise wrong, so that the client knows which one."""
-
-    class OnlyRef(msgspec.Struct):
-        ref: str | int | None = None
-
     try:
-        return msgspec.json.decode(text, type=OnlyRef).ref
-    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return frames.decode_only_ref(text).ref
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
