@@ -199,3 +199,24 @@ class CampfireError(Exception):
     @property
     def code(self) -> str:
         return self.kind.code
+
+
+def catalogue_page() -> str:
+    """The catalogue as the page `docs/errors.md`, which a test compares with this."""
+    rows = [
+        f"| `{kind.code}` | {kind.status} | {kind.title}. {kind.advice} | {'yes' if kind.retryable else 'no'} |"
+        for kind in CATALOGUE.values()
+    ]
+    return "\n".join(
+        [
+            "# Errors",
+            "",
+            "Written by `scripts/docs` from `campfire/errors.py`. The same code means the same over HTTP, WebSocket",
+            "and the command line.",
+            "",
+            "| Code | HTTP | What it means and what to do | Does a retry help? |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )

@@ -18,9 +18,10 @@ from campfire.eventlog.reader import LogReader
 from campfire.eventlog.witness import Witness
 from projections.digest import digest_of
 from projections.directory_loader import load_directory
-from projections.projector import Progress, Projector, ReadModelsUnavailable, Stalled
+from projections.projector import Progress, Projector, ReadModelsUnavailable
 from projections.read_models import ReadModels
 from projections.rebuild import RebuildStopped, beside, rebuild_beside, swap_in
+from projections.tracking import Stalled
 
 InWriterTurn = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -50,7 +51,9 @@ class ReadSide:
         try:
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
             try:
-                rows = connection.execute("SELECT projection, position, chain FROM tracking").fetchall()
+                rows = connection.execute(
+                    "SELECT projection, position, chain FROM tracking WHERE chain IS NOT NULL"
+                ).fetchall()
             finally:
                 connection.close()
         except sqlite3.DatabaseError:

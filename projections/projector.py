@@ -8,28 +8,21 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
 import structlog
 
 import projections
 from campfire.domain.events import Event, RecordedEvent
-from campfire.eventlog.chain import GENESIS
+from campfire.eventlog.errors import LogDamaged
 from campfire.eventlog.group_commit import CommittedBatch
 from campfire.eventlog.reader import LogReader, Tip
+from projections import tracking
+from projections.damage import is_damage, is_fault_of_the_file, refuse_damage
 from projections.projection import Projection
+from projections.tracking import Stalled, TrackingPosition
 
-_TRACKING = """
-CREATE TABLE IF NOT EXISTS tracking (
-    projection    TEXT    PRIMARY KEY,
-    version       INTEGER NOT NULL,
-    position      INTEGER NOT NULL,
-    chain         BLOB    NOT NULL,
-    epoch         TEXT    NOT NULL,
-    stalled_at    INTEGER,          -- the position of an event that it could not take
-    stalled_error TEXT
-) STRICT, WITHOUT ROWID;
-"""
 _CATCH_UP_PAGE = 5_000
+_CHECKPOINT_PAGES = 4_000
+_CACHE_KIB = 65_536
 
 Progress = Callable[[int, int], None]
 """Called with the position reached and the position to reach."""
@@ -39,21 +32,6 @@ log = structlog.get_logger()
 
 class ReadModelsUnavailable(Exception):
     """`campfire.db` itself cannot be written now; nothing of the batch was taken."""
-
-
-class TrackingPosition(msgspec.Struct, frozen=True):
-    """How far a projection has come, and the log's chain there."""
-
-    position: int
-    chain: bytes
-
-
-class Stalled(msgspec.Struct, frozen=True):
-    """A projection that stopped before `position` because of `error`."""
-
-    projection: str
-    position: int
-    error: str
 
 
 class Projector:
@@ -67,23 +45,27 @@ class Projector:
         self._indexed = indexed
         self._positions: dict[str, TrackingPosition] = {}
         self._outdated: list[str] = []
+        self._damaged = False
         self.stalled: dict[str, Stalled] = {}
         self._wanting: dict[type[Event], list[Projection]] = {}
 
     def open(self, *, durable: bool = True) -> None:
         """Open or make the file. `durable` False leaves syncing to the caller, for a file that is being built.
 
-        Raises `sqlite3.DatabaseError` if the file is damaged.
+        Raises `sqlite3.DatabaseError` if the file is damaged, as far as can be seen without reading it all.
         """
         self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         try:
             self._connection.execute("PRAGMA journal_mode = WAL").fetchall()
             self._connection.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
-            self._connection.execute("PRAGMA cache_size = -65536")
-            self._connection.execute("PRAGMA wal_autocheckpoint = 4000").fetchall()
-            self._connection.executescript(_TRACKING)
+            self._connection.execute("PRAGMA secure_delete = ON").fetchall()
+            self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").fetchall()
+            self._connection.executescript(tracking.SCHEMA)
             self._load_tracking()
+            refuse_damage(self._connection, self._path, [table for each in self._current() for table in each.tables])
         except sqlite3.DatabaseError:
+            self._damaged = True
             self._connection.close()
             raise
 
@@ -95,8 +77,11 @@ class Projector:
         return dict(self._positions)
 
     def needs_rebuild(self) -> list[str]:
-        """The projections whose stored version is not the code's; they are left as they are."""
-        return list(self._outdated)
+        """The projections whose stored version is not the code's; all of them once the file has proved damaged.
+
+        Outdated ones are left as they are.
+        """
+        return [each.name for each in self._all] if self._damaged else list(self._outdated)
 
     def lowest_position(self) -> int:
         """How far the slowest projection has come that is neither stalled nor outdated; 0 if there is none."""
@@ -121,12 +106,13 @@ class Projector:
         """Take in what the log has beyond the tracking positions, in large batches.
 
         Stops early, between batches, when `should_stop` says so. Raises `ReadModelsUnavailable`,
-        and what `LogReader.read` raises.
+        `LogDamaged` if an event is missing, and what `LogReader.read` raises.
         """
         end = reader.tip().position if upto is None else upto
         position = self.lowest_position()
         while position < end and self._running() and not (should_stop is not None and should_stop()):
             events = reader.read(position, _CATCH_UP_PAGE, end)
+            _refuse_gap(events, position, end)
             position = events[-1].position
             self._apply(events, reader.tip_at(position))
             if progress is not None:
@@ -143,36 +129,33 @@ class Projector:
         return self._connection
 
     def _load_tracking(self) -> None:
-        rows = self._connection.execute(
-            "SELECT projection, version, position, chain, stalled_at, stalled_error FROM tracking"
-        ).fetchall()
-        known = {row[0]: row[1:] for row in rows}
+        known = tracking.load(self._connection)
         for projection in self._all:
             name = projection.name
             if name not in known:
                 self._create(projection)
                 continue
-            version, position, chain, stalled_at, stalled_error = known[name]
-            self._positions[name] = TrackingPosition(position, chain)
-            if version != projection.version:
+            tracked = known[name]
+            self._positions[name] = tracked.reached
+            if tracked.version != projection.version:
                 self._outdated.append(name)
-            elif stalled_at is not None:
-                self.stalled[name] = Stalled(name, stalled_at, stalled_error)
+            elif tracked.stalled is not None:
+                self.stalled[name] = tracked.stalled
         self._route()
 
     def _create(self, projection: Projection) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         for statement in _statements(projection.schema) + (_statements(projection.indexes) if self._indexed else []):
             self._connection.execute(statement)
-        self._connection.execute(
-            "INSERT INTO tracking (projection, version, position, chain, epoch) VALUES (?, ?, 0, ?, '')",
-            (projection.name, projection.version, GENESIS),
-        )
+        tracking.begin(self._connection, projection)
         self._connection.execute("COMMIT")
-        self._positions[projection.name] = TrackingPosition(0, GENESIS)
+        self._positions[projection.name] = tracking.START
+
+    def _current(self) -> list[Projection]:
+        return [each for each in self._all if each.name not in self._outdated]
 
     def _running(self) -> list[Projection]:
-        return [each for each in self._all if each.name not in self.stalled and each.name not in self._outdated]
+        return [each for each in self._current() if each.name not in self.stalled]
 
     def _route(self) -> None:
         self._wanting = {}
@@ -181,6 +164,8 @@ class Projector:
                 self._wanting.setdefault(event_type, []).append(projection)
 
     def _apply(self, events: Sequence[RecordedEvent], tip: Tip) -> None:
+        if self._damaged:
+            raise ReadModelsUnavailable(f"{self._path.name} is damaged and must be rebuilt")
         connection = self._connection
         stopped: list[Stalled] = []
         try:
@@ -191,9 +176,12 @@ class Projector:
                     stopped.append(poison)
             self._track(stopped, tip)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except BaseException as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.Error):
+                raise
+            self._damaged = is_damage(error)
             raise ReadModelsUnavailable(str(error)) from error
         self._remember(stopped, tip)
 
@@ -212,15 +200,14 @@ class Projector:
         connection.execute("SAVEPOINT projection")
         try:
             projection.apply(connection, events)
-        except sqlite3.OperationalError:
-            raise  # the file, not the event
         except Exception as error:
+            if isinstance(error, MemoryError) or is_fault_of_the_file(error):
+                raise
             connection.execute("ROLLBACK TO projection")
-            if len(events) > 1:
-                connection.execute("RELEASE projection")
-                return self._project_one_by_one(projection, events)
             connection.execute("RELEASE projection")
-            log.exception("projection_stalled", projection=projection.name, position=events[0].position)
+            if len(events) > 1:
+                return self._project_one_by_one(projection, events)
+            log.error("projection_stalled", projection=projection.name, position=events[0].position, exc_info=True)
             return Stalled(projection.name, events[0].position, f"{type(error).__name__}: {error}")
         connection.execute("RELEASE projection")
         return None
@@ -234,28 +221,34 @@ class Projector:
 
     def _track(self, stopped: Sequence[Stalled], tip: Tip) -> None:
         stalled_now = {each.projection for each in stopped}
-        self._connection.executemany(
-            "UPDATE tracking SET position = ?, chain = ?, epoch = ? WHERE projection = ? AND position < ?",
-            [
-                (tip.position, tip.chain, tip.epoch, each.name, tip.position)
-                for each in self._running()
-                if each.name not in stalled_now
-            ],
-        )
-        self._connection.executemany(
-            "UPDATE tracking SET stalled_at = ?, stalled_error = ? WHERE projection = ?",
-            [(each.position, each.error, each.projection) for each in stopped],
-        )
+        going_on = (each.name for each in self._running() if each.name not in stalled_now)
+        tracking.advance(self._connection, going_on, tip)
+        for poison in stopped:
+            tracking.stall(self._connection, poison, self._reached_before(poison), tip.epoch)
 
     def _remember(self, stopped: Sequence[Stalled], tip: Tip) -> None:
-        reached = TrackingPosition(tip.position, tip.chain)
         for poison in stopped:
+            self._positions[poison.projection] = self._reached_before(poison)
             self.stalled[poison.projection] = poison
+        reached = TrackingPosition(tip.position, tip.chain)
         for projection in self._running():
             if self._positions[projection.name].position < tip.position:
                 self._positions[projection.name] = reached
         if stopped:
             self._route()
+
+    def _reached_before(self, poison: Stalled) -> TrackingPosition:
+        tracked = self._positions[poison.projection]
+        return tracked if tracked.position == poison.position - 1 else TrackingPosition(poison.position - 1, None)
+
+
+def _refuse_gap(events: Sequence[RecordedEvent], after: int, end: int) -> None:
+    """Raises `LogDamaged` unless `events` follow position `after` one by one."""
+    if not events:
+        raise LogDamaged(after + 1, f"the events from here to {end} are missing")
+    if events[-1].position != after + len(events):
+        missing = next(place for place, each in enumerate(events, after + 1) if each.position != place)
+        raise LogDamaged(missing, "the event is missing")
 
 
 def _statements(script: str) -> list[str]:

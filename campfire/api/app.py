@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from campfire.api import (
     accounts,
@@ -64,11 +66,13 @@ ROUTES: tuple[Route, ...] = (
 )
 
 log = structlog.get_logger()
+http_log = logging.getLogger("campfire.http")
 
 
 def build_app(engine: Engine, hub: FeedHub) -> web.Application:
     """The whole HTTP and WebSocket interface over one engine."""
-    app = web.Application(middlewares=[guard], client_max_size=_LARGEST_BODY)
+    http_log.addFilter(_is_our_fault)
+    app = web.Application(middlewares=[guard], client_max_size=_LARGEST_BODY, handler_args={"logger": http_log})
     app[ENGINE] = engine
     app[HUB] = hub
     app[ACTIVITY] = Activity(engine, hub)
@@ -82,6 +86,12 @@ def build_app(engine: Engine, hub: FeedHub) -> web.Application:
     _add_documentation(app)
     app.cleanup_ctx.append(_running)
     return app
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Keeps a traceback for every scanner that does not speak HTTP out of the log; each was answered with 400."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (HttpProcessingError, web.RequestPayloadError))
 
 
 def _add_documentation(app: web.Application) -> None:

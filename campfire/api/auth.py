@@ -58,7 +58,11 @@ def require_same_origin(request: web.Request) -> None:
     origin = request.headers.get("Origin")
     if origin is None or "Authorization" in request.headers:
         return
-    if urlsplit(origin).netloc != request.host:
+    try:
+        host = urlsplit(origin).netloc
+    except ValueError:  # not an origin at all, so certainly not ours
+        host = ""
+    if host != request.host:
         raise CampfireError("ORIGIN_NOT_ALLOWED")
 
 

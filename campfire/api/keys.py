@@ -19,4 +19,4 @@ PASSWORDS: "web.AppKey[Passwords]" = web.AppKey("passwords")
 RATE_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("rate_limiter")
 SIGN_IN_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("sign_in_limiter")
 
-REQUEST_ID = "request_id"
+REQUEST_ID = web.RequestKey("request_id", str)

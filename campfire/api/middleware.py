@@ -3,6 +3,7 @@
 One middleware on purpose: each layer would cost every message some microseconds.
 """
 
+import math
 import os
 from collections.abc import Awaitable, Callable
 
@@ -11,6 +12,7 @@ from aiohttp import web
 from campfire.api.auth import presented_token, require_same_origin, token_hash
 from campfire.api.keys import ENGINE, RATE_LIMITER, REQUEST_ID
 from campfire.api.problems import problem_from, problem_response
+from campfire.errors import CampfireError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -36,13 +38,14 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         limits = _count(request)
         response = await handler(request)
     except Exception as error:
-        response = problem_response(problem_from(error, request_id), _allow_header(error))
+        response = problem_response(problem_from(error, request_id), _headers_of(error))
     if not response.prepared:
         headers = response.headers
         headers["X-Request-Id"] = request_id
         for name, value in SECURITY_HEADERS.items():
             headers.setdefault(name, value)
-        headers.update(limits)
+        for name, value in limits.items():
+            headers.setdefault(name, value)
     return response
 
 
@@ -66,7 +69,10 @@ def limit_key(request: web.Request) -> str:
     return session.user_id if session is not None else request.remote or ""
 
 
-def _allow_header(error: Exception) -> dict[str, str] | None:
+def _headers_of(error: Exception) -> dict[str, str] | None:
     if isinstance(error, web.HTTPMethodNotAllowed):
         return {"Allow": ", ".join(sorted(error.allowed_methods))}
+    if isinstance(error, CampfireError) and error.code == "RATE_LIMIT_EXCEEDED":
+        reset = str(math.ceil(error.retry_after or 0))
+        return {"RateLimit-Limit": str(error.extra["limit"]), "RateLimit-Remaining": "0", "RateLimit-Reset": reset}
     return None

@@ -8,9 +8,13 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from campfire.errors import CampfireError
+
 Result = TypeVar("Result")
 
 _NOBODY = "a password that nobody has"
+_MOST_WAITING = 32
+"""Passwords that may wait, about a second's work; one more is told to come back rather than queued for ever."""
 
 
 class Passwords:
@@ -19,8 +23,10 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
+        self._waiting = 0
 
     async def hash(self, password: str) -> str:
+        """The PHC string to keep. Raises `CampfireError` `SERVER_BUSY`, as `verify` does."""
         return await self._run(functools.partial(self._hasher.hash, password.encode(errors="surrogatepass")))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
@@ -44,4 +50,10 @@ class Passwords:
         return matches and password_hash is not None
 
     async def _run(self, work: "functools.partial[Result]") -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        if self._waiting >= _MOST_WAITING:
+            raise CampfireError("SERVER_BUSY", "Too many people are signing in; try again in a moment.", retry_after=2)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        finally:
+            self._waiting -= 1

@@ -7,9 +7,10 @@ import msgspec
 
 from campfire.api.schemas import Author, Message
 from campfire.clock import iso_from_ms
-from campfire.domain.errors import ClientMessageIdReused, MessageNotFound
+from campfire.domain import ids
+from campfire.domain.errors import ClientMessageIdReused, MessageNotFound, RoomArchivedError
 from campfire.domain.events import MessagePosted, RecordedEvent
-from campfire.domain.messages import decide_post
+from campfire.domain.messages import decide_post, fit_body
 from campfire.engine import Engine
 from campfire.eventlog.errors import VersionConflict
 from projections.queries import messages
@@ -25,20 +26,28 @@ async def post_message(
 
     Raises what `decide_post` and `Engine.append` raise, and `ClientMessageIdReused`.
     """
-    [new] = decide_post(
-        engine.directory,
-        room_id=room_id,
-        author_id=author_id,
-        body=body,
-        client_message_id=client_message_id or engine.new_id(),
-        truncate=overflow == "truncate",
-        at=engine.clock.now_ms(),
-    )
+    truncate = overflow == "truncate"
+    try:
+        [new] = decide_post(
+            engine.directory,
+            room_id=room_id,
+            author_id=author_id,
+            body=body,
+            client_message_id=client_message_id or engine.new_id(),
+            truncate=truncate,
+            at=engine.clock.now_ms(),
+        )
+    except RoomArchivedError:
+        # It may have been posted before the room was archived, and only its acknowledgement got lost.
+        message_id = ids.message_id(room_id, author_id, client_message_id or "")
+        if await messages.by_id(engine.read_models, message_id) is None:
+            raise
+        return await _first_result(engine, message_id, fit_body(body, truncate=truncate))
     try:
         [recorded] = await engine.append([new])
     except VersionConflict:
         assert isinstance(new.event, MessagePosted)
-        return await _first_result(engine, new.event)
+        return await _first_result(engine, new.stream_id, (new.event.body, new.event.original_length))
     return _as_posted(recorded, duplicate=False)
 
 
@@ -59,16 +68,17 @@ def message_from(row: MessageRow) -> Message:
     )
 
 
-async def _first_result(engine: Engine, again: MessagePosted) -> Message:
-    first = (await asyncio.to_thread(engine.reader.read_stream, again.message_id))[0]
+async def _first_result(engine: Engine, message_id: str, again: tuple[str, int | None]) -> Message:
+    """What the first post was answered with; `again` is the repeat's body and original length, after cutting."""
+    first = (await asyncio.to_thread(engine.reader.read_stream, message_id))[0]
     assert isinstance(first.event, MessagePosted)
-    row = await messages.by_id(engine.read_models, again.message_id)
+    row = await messages.by_id(engine.read_models, message_id)
     if row is None:
         raise MessageNotFound("The message was recorded, but cannot be shown yet.")
     if row.deleted_at is not None:
         # What was said is gone, so nobody can tell whether this is the same text, and nobody gets it back.
         return msgspec.structs.replace(message_from(row), duplicate=True)
-    if (first.event.body, first.event.original_length) != (again.body, again.original_length):
+    if (first.event.body, first.event.original_length) != again:
         raise ClientMessageIdReused("This client_message_id was used for another text; nothing was posted.")
     return _as_posted(first, duplicate=True)
 

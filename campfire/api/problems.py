@@ -32,6 +32,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: list[dict[str, Any]] | None = None
     length: int | None = None
     limit: int | None = None
+    room_id: str | None = None
 
 
 def problem_from(error: Exception, request_id: str) -> Problem:
@@ -45,7 +46,7 @@ def problem_from(error: Exception, request_id: str) -> Problem:
         message = str(error).partition(" - at `")[0]
         errors = [{"field": field, "message": message}]
         return _problem(CATALOGUE["VALIDATION_FAILED"], f"{message} ({field}).", request_id, extra={"errors": errors})
-    if isinstance(error, (msgspec.DecodeError, UnicodeDecodeError)):
+    if isinstance(error, (msgspec.DecodeError, UnicodeDecodeError, web.RequestPayloadError)):
         return _problem(CATALOGUE["MALFORMED_REQUEST"], "The body is not JSON that can be read.", request_id)
     if isinstance(error, web.HTTPException):
         kind = CATALOGUE[_BY_STATUS.get(error.status, "MALFORMED_REQUEST")]
@@ -89,4 +90,5 @@ def _problem(
         errors=extra.get("errors"),
         length=extra.get("length"),
         limit=extra.get("limit"),
+        room_id=extra.get("room_id"),
     )

@@ -33,7 +33,10 @@ class RateLimiter:
         if tokens < 1:
             self._buckets[key] = (tokens, now)
             raise CampfireError(
-                "RATE_LIMIT_EXCEEDED", "Too many requests; wait a moment.", retry_after=(1 - tokens) / self._rate
+                "RATE_LIMIT_EXCEEDED",
+                "Too many requests; wait a moment.",
+                retry_after=(1 - tokens) / self._rate,
+                limit=self._limit,
             )
         if len(self._buckets) >= _MOST_BUCKETS:
             self._forget_full_buckets(now)

@@ -8,6 +8,7 @@ from campfire.api.keys import ENGINE
 from campfire.api.routes import Route, answer, body_of, no_content
 from campfire.api.views import room_view, user_view
 from campfire.domain import ids
+from campfire.domain.errors import MessageNotFound, ValidationFailed
 from campfire.domain.reading import decide_read
 from campfire.domain.rooms import (
     decide_add_member,
@@ -17,7 +18,8 @@ from campfire.domain.rooms import (
     decide_rename_room,
     readable_room,
 )
-from projections.queries import unread
+from campfire.engine import Engine
+from projections.queries import messages, unread
 
 
 async def list_rooms(request: web.Request) -> web.Response:
@@ -126,18 +128,32 @@ async def mark_read(request: web.Request) -> web.Response:
     actor = authenticated(request)
     engine = request.app[ENGINE]
     wanted = await body_of(request, schemas.MarkRead)
-    # Nobody can have read what has not happened; a client that thinks so would hide what comes.
-    position = min(wanted.position, engine.position)
+    room = readable_room(engine.directory, request.match_info["room_id"], actor.user_id)
+    position = await _place_in(engine, room.id, wanted)
     await engine.perform(
         lambda: decide_read(
             engine.directory,
-            room_id=request.match_info["room_id"],
+            room_id=room.id,
             user_id=actor.user_id,
             position=position,
             at=engine.clock.now_ms(),
         )
     )
     return no_content()
+
+
+async def _place_in(engine: Engine, room_id: str, wanted: schemas.MarkRead) -> int:
+    """The position that `wanted` means. Raises `ValidationFailed`, `MessageNotFound`."""
+    if wanted.position is not None and wanted.message_id is None:
+        # Nobody can have read what has not happened; a client that thinks so would hide what comes.
+        return min(wanted.position, engine.position)
+    if wanted.message_id is None or wanted.position is not None:
+        detail = "Say up to where by a position or by a message_id, not both."
+        raise ValidationFailed(detail, errors=[{"field": "position", "message": detail}])
+    row = await messages.by_id(engine.read_models, wanted.message_id)
+    if row is None or row.room_id != room_id:
+        raise MessageNotFound("There is no such message in this room.")
+    return row.position
 
 
 _ROOM = ("ROOM_NOT_FOUND", "ROOM_ACCESS_DENIED")
@@ -201,9 +217,9 @@ ROUTES = (
         "POST",
         "/api/v1/rooms/{room_id}/read",
         mark_read,
-        "I have read up to a position",
+        "I have read up to a position or a message",
         {204: None},
         body=schemas.MarkRead,
-        errors=_ROOM,
+        errors=(*_ROOM, "MESSAGE_NOT_FOUND"),
     ),
 )

@@ -5,11 +5,17 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-Password = Annotated[str, Meta(min_length=8, max_length=200, description="8 to 200 characters")]
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
-Email = Annotated[str, Meta(min_length=3, max_length=254)]
+from campfire.domain.webhooks import EVENT_TYPES
+
+Password = Annotated[
+    str, Meta(min_length=8, max_length=200, description="8 to 200 characters", examples=["correct horse battery"])
+]
+Name = Annotated[str, Meta(min_length=1, max_length=100, examples=["Grace"])]
+Email = Annotated[str, Meta(min_length=3, max_length=254, examples=["grace@example.com"])]
 Id = Annotated[str, Meta(min_length=1, max_length=100)]
 Time = Annotated[str, Meta(description="ISO 8601, UTC, milliseconds", examples=["2026-11-23T20:28:00.000Z"])]
+# Described, not enforced, here: the domain refuses the others and names those that there are.
+EventType = Annotated[str, Meta(examples=["message.posted"], extra_json_schema={"enum": sorted(EVENT_TYPES)})]
 Position = Annotated[int, Meta(ge=0, description="a place in the log")]
 
 
@@ -54,7 +60,10 @@ class AddMember(Request, frozen=True, kw_only=True):
 
 
 class MarkRead(Request, frozen=True, kw_only=True):
-    position: Annotated[int, Meta(ge=0, le=1 << 62)]
+    """Up to where: exactly one of the two."""
+
+    position: Annotated[int, Meta(ge=0, le=1 << 62)] | None = None
+    message_id: Id | None = None
 
 
 class PostMessage(Request, frozen=True, kw_only=True):
@@ -69,8 +78,11 @@ class EditMessage(Request, frozen=True, kw_only=True):
 
 
 class CreateWebhook(Request, frozen=True, kw_only=True):
-    url: Annotated[str, Meta(min_length=1, max_length=2000)]
-    events: Annotated[list[str], Meta(min_length=1, max_length=50)]
+    url: Annotated[
+        str,
+        Meta(min_length=1, max_length=2000, description="http:// or https://", examples=["https://hooks.example.com/"]),
+    ]
+    events: Annotated[list[EventType], Meta(min_length=1, max_length=50)]
     rooms: Annotated[list[Id], Meta(max_length=1000)] | None = None
 
 
@@ -140,7 +152,7 @@ class SetupDone(Answer, frozen=True, kw_only=True):
 
 class Session(Answer, frozen=True, kw_only=True):
     id: str
-    started_at: Time
+    created_at: Time
     expires_at: Time
     user_agent: str
     address: str

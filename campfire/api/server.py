@@ -60,6 +60,11 @@ async def _open_sites(settings: Settings, runner: web.AppRunner, control: web.Ap
     mask = os.umask(0o177)
     try:
         await web.UnixSite(control, str(settings.socket_path)).start()
+    except OSError as error:
+        # The system allows such a path some hundred characters only.
+        raise CampfireError(
+            "CONFIGURATION_INVALID", f"The control socket {settings.socket_path} cannot be made: {error}."
+        ) from error
     finally:
         os.umask(mask)
     site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)

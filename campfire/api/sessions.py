@@ -35,7 +35,7 @@ async def list_sessions(request: web.Request) -> web.Response:
     sessions = [
         schemas.Session(
             id=session.id,
-            started_at=iso_from_ms(session.started_at),
+            created_at=iso_from_ms(session.started_at),
             expires_at=iso_from_ms(session.expires_at),
             user_agent=session.user_agent,
             address=session.address,
@@ -57,6 +57,26 @@ async def sign_out(request: web.Request) -> web.Response:
 async def revoke_session(request: web.Request) -> web.Response:
     actor = authenticated(request)
     await _end(request, request.match_info["session_id"], actor.user_id, signed_out=False)
+    return no_content()
+
+
+async def revoke_other_sessions(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    await engine.perform(
+        lambda: [
+            ended
+            for session in engine.directory.sessions_of(actor.user_id)
+            if session.id != actor.session_id
+            for ended in decide_end_session(
+                engine.directory,
+                session_id=session.id,
+                actor_id=actor.user_id,
+                reason="revoked",
+                at=engine.clock.now_ms(),
+            )
+        ]
+    )
     return no_content()
 
 
@@ -85,6 +105,7 @@ ROUTES = (
         errors=("INVALID_CREDENTIALS",),
     ),
     Route("GET", "/api/v1/sessions", list_sessions, "Where I am signed in, newest first", {200: schemas.Sessions}),
+    Route("DELETE", "/api/v1/sessions", revoke_other_sessions, "End all my sessions but this one", {204: None}),
     Route("DELETE", "/api/v1/sessions/current", sign_out, "Sign out", {204: None}),
     Route(
         "DELETE",

@@ -2,6 +2,7 @@
 
 import secrets
 from base64 import b64encode
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -12,6 +13,7 @@ from campfire.api.routes import Route, answer, body_of, no_content
 from campfire.clock import iso_from_ms
 from campfire.domain.directory import WebhookState
 from campfire.domain.errors import PermissionDenied
+from campfire.domain.events import NewEvent
 from campfire.domain.webhooks import (
     administered_webhook,
     decide_create_webhook,
@@ -19,6 +21,9 @@ from campfire.domain.webhooks import (
     decide_rotate_secret,
     decide_test_webhook,
 )
+from campfire.engine import Engine
+from campfire.errors import CampfireError
+from outbox.address_guard import AddressBlocked, AddressGuard, is_numeric
 
 _GRACE_MS = 24 * 3_600_000
 """How long the old secret goes on signing after a rotation."""
@@ -30,8 +35,9 @@ async def create_webhook(request: web.Request) -> web.Response:
     wanted = await body_of(request, schemas.CreateWebhook)
     webhook_id, secret = engine.new_id(), new_secret()
     sealed = engine.sealer.seal(secret)
-    await engine.perform(
-        lambda: decide_create_webhook(
+
+    def decide() -> list[NewEvent]:
+        events = decide_create_webhook(
             engine.directory,
             webhook_id=webhook_id,
             url=wanted.url,
@@ -41,7 +47,10 @@ async def create_webhook(request: web.Request) -> web.Response:
             actor_id=actor.user_id,
             at=engine.clock.now_ms(),
         )
-    )
+        _refuse_blocked_address(engine, wanted.url)
+        return events
+
+    await engine.perform(decide)
     webhook = engine.directory.webhooks[webhook_id]
     created = schemas.WebhookWithSecret(
         id=webhook.id,
@@ -117,6 +126,22 @@ def new_secret() -> str:
     return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
 
 
+def _refuse_blocked_address(engine: Engine, url: str) -> None:
+    """Tell an administrator at once what the worker would refuse at every delivery. Raises `ADDRESS_BLOCKED`.
+
+    Only addresses in numbers: what a name leads to is decided when it is connected to.
+    """
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    if not is_numeric(host):
+        return
+    guard = AddressGuard(engine.settings.webhook_allow, engine.settings.port)
+    try:
+        guard.check(host, port)
+    except AddressBlocked as error:
+        raise CampfireError("ADDRESS_BLOCKED", f"{error}.") from error
+
+
 def _view(webhook: WebhookState) -> schemas.Webhook:
     return schemas.Webhook(
         id=webhook.id,
@@ -142,7 +167,7 @@ ROUTES = (
         "Add a webhook; its secret is shown this once",
         {201: schemas.WebhookWithSecret},
         body=schemas.CreateWebhook,
-        errors=("PERMISSION_DENIED", "ROOM_NOT_FOUND"),
+        errors=("PERMISSION_DENIED", "ROOM_NOT_FOUND", "ADDRESS_BLOCKED"),
     ),
     Route(
         "GET", "/api/v1/webhooks", list_webhooks, "All webhooks", {200: schemas.Webhooks}, errors=("PERMISSION_DENIED",)

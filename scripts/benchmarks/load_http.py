@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -60,6 +61,24 @@ class UnexpectedAnswer(Exception):
     """The server answered with something other than success, or hung up."""
 
 
+class FirstFailure:
+    """What went wrong first, on any connection of a load."""
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def fail(self, reason: str) -> None:
+        """Remember `reason` unless something went wrong before."""
+        if not self.future.done():
+            self.future.set_exception(UnexpectedAnswer(reason))
+
+    async def let_run(self, seconds: float) -> None:
+        """Wait while the load runs. Raises `UnexpectedAnswer` as soon as something went wrong."""
+        await asyncio.wait((self.future,), timeout=seconds)
+        if self.future.done():
+            self.future.result()
+
+
 def requests_for(target: Target, token: str, texts: list[str], run: str, numbers: Iterator[int]) -> Iterator[bytes]:
     """Endless requests for one sender, each with the next of `numbers` in its client_message_id.
 
@@ -88,13 +107,18 @@ def _prepared(target: Target, token: str, text: str, run: str) -> tuple[bytes, b
 class Sender(asyncio.Protocol):
     """One keep-alive connection with one request under way at a time. Sends nothing until told to by `send`."""
 
-    def __init__(self, requests: Iterator[bytes], acknowledged: Callable[["Sender", int, int], None]) -> None:
+    def __init__(
+        self,
+        requests: Iterator[bytes],
+        acknowledged: Callable[["Sender", int, int], None],
+        fail: Callable[[str], None],
+    ) -> None:
         self._requests = requests
         self._acknowledged = acknowledged
+        self._fail = fail
         self._rest = b""
         self._sent_at = 0
         self._transport: asyncio.Transport
-        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.is_closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -125,58 +149,50 @@ class Sender(asyncio.Protocol):
         self.is_closing = True
         self._transport.close()
 
-    def _fail(self, reason: str) -> None:
-        if not self.failure.done():
-            self.failure.set_exception(UnexpectedAnswer(reason))
-
 
 def _content_length(head: bytes) -> int:
     at = head.lower().find(_LENGTH) + len(_LENGTH)
     return int(head[at : head.index(b"\r", at)])
 
 
-async def connect_senders(load: SendLoad, acknowledged: Callable[[Sender, int, int], None]) -> list[Sender]:
-    """One connected sender for each token, all numbering from one sequence."""
+async def connect_senders(
+    load: SendLoad, acknowledged: Callable[[Sender, int, int], None], fail: Callable[[str], None]
+) -> list[Sender]:
+    """One connected sender for each token, all numbering from one sequence.
+
+    `acknowledged` is told the sender, when it had sent and when the answer came (monotonic ns).
+    """
     loop = asyncio.get_running_loop()
     numbers = iter(range(10**STAMP_DIGITS))
     senders: list[Sender] = []
     for index, token in enumerate(load.tokens):
         texts = load.texts[index :: len(load.tokens)] or load.texts
-        requests = requests_for(load.target, token, texts, load.run, numbers)
-        _, sender = await loop.create_connection(
-            lambda requests=requests: Sender(requests, acknowledged),  # type: ignore[misc]
-            load.target.host,
-            load.target.port,
-        )
+        sender = Sender(requests_for(load.target, token, texts, load.run, numbers), acknowledged, fail)
+        await loop.create_connection(partial(_same, sender), load.target.host, load.target.port)
         senders.append(sender)
     return senders
 
 
-async def pause_unless_failed(seconds: float, senders: list[Sender]) -> None:
-    """Let the load run. Raises `UnexpectedAnswer` as soon as a sender met one."""
-    done, _ = await asyncio.wait(
-        [sender.failure for sender in senders], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-    )
-    for failed in done:
-        failed.result()
+def _same(sender: Sender) -> Sender:
+    return sender
 
 
 async def send(load: SendLoad) -> SendOutcome:
     """Run the load and say what came of it. Raises `UnexpectedAnswer`."""
     latencies: list[int] = []
-    counted_before = 0
+    failure = FirstFailure()
 
     def acknowledged(sender: Sender, sent_at: int, now: int) -> None:
         latencies.append(now - sent_at)
         sender.send()
 
-    senders = await connect_senders(load, acknowledged)
+    senders = await connect_senders(load, acknowledged, failure.fail)
     for sender in senders:
         sender.send()
-    await pause_unless_failed(load.warmup, senders)
+    await failure.let_run(load.warmup)
     counted_before = len(latencies)
     began, own, server = time.monotonic(), CoreMeter(os.getpid()), CoreMeter(load.target.pid)
-    await pause_unless_failed(load.seconds, senders)
+    await failure.let_run(load.seconds)
     measured, elapsed = latencies[counted_before:], time.monotonic() - began
     own_cores, server_cores = own.cores(), server.cores()
     for sender in senders:

@@ -4,7 +4,6 @@ Runs as a process of its own (`python -m benchmarks.load_ws`): a `RoomLoad` as J
 `RoomOutcome` as JSON on stdout. Senders and receivers share one process and so one clock.
 """
 
-import asyncio
 import gc
 import os
 import sys
@@ -60,19 +59,19 @@ async def saturate(load: RoomLoad) -> RoomOutcome:
         if not stopped:
             crowd.send_next(sender)
 
-    senders = await connect_senders(load.send, acknowledged)
+    senders = await connect_senders(load.send, acknowledged, crowd.failure.fail)
     for sender in senders:
         sender.send()
-    await _let_run(load.send.warmup, crowd, senders)
+    await crowd.failure.let_run(load.send.warmup)
     delivered, sent = crowd.delivered, crowd.acknowledged
     began, own, server = time.monotonic(), CoreMeter(os.getpid()), CoreMeter(load.send.target.pid)
-    await _let_run(load.send.seconds, crowd, senders)
+    await crowd.failure.let_run(load.send.seconds)
     elapsed = time.monotonic() - began
     delivered, sent = crowd.delivered - delivered, crowd.acknowledged - sent
     own_cores, server_cores = own.cores(), server.cores()
     stopped = True
     crowd.hold_all()
-    await _drained(crowd, senders)
+    await _drained(crowd)
     _close(receivers, senders)
     return RoomOutcome(
         acknowledged_in_all=crowd.acknowledged,
@@ -94,19 +93,19 @@ async def paced(load: RoomLoad) -> RoomOutcome:
         crowd.acknowledged += 1
         idle.append(sender)
 
-    senders = await connect_senders(load.send, acknowledged)
+    senders = await connect_senders(load.send, acknowledged, crowd.failure.fail)
     idle += senders
     first_measured = int(load.send.warmup * load.rate)
     number_of_messages = first_measured + max(1, int(load.send.seconds * load.rate))
     own, server, began = CoreMeter(os.getpid()), CoreMeter(load.send.target.pid), time.monotonic()
     for number in range(number_of_messages):
-        await _let_run(max(0.0, began + number / load.rate - time.monotonic()), crowd, senders)
+        await crowd.failure.let_run(max(0.0, began + number / load.rate - time.monotonic()))
         if not idle:
             raise UnexpectedAnswer(f"{len(senders)} senders cannot keep up {load.rate} messages a second")
         crowd.sent_at[number] = time.monotonic_ns()
         idle.pop().send()
     own_cores, server_cores = own.cores(), server.cores()
-    await _drained(crowd, senders, number_of_messages)
+    await _drained(crowd, number_of_messages)
     _close(receivers, senders)
     measured = range(first_measured, number_of_messages)
     last = [max(crowd.receipts[number]) - crowd.sent_at[number] for number in measured]
@@ -130,28 +129,21 @@ async def idle(load: RoomLoad) -> RoomOutcome:
     target = load.send.target
     first = min(_FIRST_CONNECTIONS, len(load.member_tokens) // 2)
     receivers = await connect_receivers(crowd, target, load.member_tokens[:first])
-    await _let_run(_SETTLE_SECONDS, crowd, [])
+    await crowd.failure.let_run(_SETTLE_SECONDS)
     before = resident_bytes(target.pid)
     receivers += await connect_receivers(crowd, target, load.member_tokens[first:])
-    await _let_run(_SETTLE_SECONDS, crowd, [])
+    await crowd.failure.let_run(_SETTLE_SECONDS)
     grown = resident_bytes(target.pid) - before
     _close(receivers, [])
     return RoomOutcome(bytes_per_connection=grown / (len(load.member_tokens) - first))
 
 
-async def _let_run(seconds: float, crowd: Crowd, senders: list[Sender]) -> None:
-    failures = [crowd.failure, *(sender.failure for sender in senders)]
-    done, _ = await asyncio.wait(failures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for failed in done:
-        failed.result()
-
-
-async def _drained(crowd: Crowd, senders: list[Sender], sent: int | None = None) -> None:
+async def _drained(crowd: Crowd, sent: int | None = None) -> None:
     """Wait until everything under way has been acknowledged and received by all. Raises `UnexpectedAnswer` if not."""
     deadline = time.monotonic() + _DRAIN_SECONDS
     while time.monotonic() < deadline:
         before = crowd.acknowledged
-        await _let_run(0.3, crowd, senders)
+        await crowd.failure.let_run(0.3)
         all_acknowledged = crowd.acknowledged == (before if sent is None else sent)
         if all_acknowledged and crowd.delivered >= crowd.acknowledged * crowd.members:
             break

@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from functools import partial
 from typing import cast
 
-from benchmarks.load_http import Sender, Target, UnexpectedAnswer
+from benchmarks.load_http import FirstFailure, Sender, Target
 from benchmarks.websocket_frames import Scan, handshake, pong, scan, stamps
 
 _CONNECTING_AT_ONCE = 50
-_CONNECT_SECONDS = 60
+_GREETING_SECONDS = 30
 
 
 class Crowd:
@@ -28,7 +28,7 @@ class Crowd:
         self.sent_at: dict[int, int] = {}
         self.receipts: dict[int, list[int]] = {}
         """Message number to the receipts' times (monotonic ns), when `stamped`."""
-        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.failure = FirstFailure()
         self._window = window
         self._parked: deque[Sender] = deque()
         self._last: tuple[bytes, Scan] = (b"", Scan(0, 0, [], None))
@@ -61,10 +61,6 @@ class Crowd:
     def hold_all(self) -> None:
         """Let nobody who waits send any more."""
         self._parked.clear()
-
-    def fail(self, reason: str) -> None:
-        if not self.failure.done():
-            self.failure.set_exception(UnexpectedAnswer(reason))
 
     def _has_room(self) -> bool:
         return self.acknowledged * self.members - self.delivered < self._window * self.members
@@ -102,13 +98,13 @@ class Receiver(asyncio.Protocol):
         for payload in seen.pings:
             self._transport.write(pong(payload))
         if seen.closed is not None and not self.is_closing:
-            self._crowd.fail(f"the server closed a WebSocket: {seen.closed}")
+            self._crowd.failure.fail(f"the server closed a WebSocket: {seen.closed}")
         if seen.messages:
             self._crowd.took(seen.messages, data[: seen.used] if self._crowd.stamped else data)
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.is_closing:
-            self._crowd.fail(f"a WebSocket was cut: {error}")
+            self._crowd.failure.fail(f"a WebSocket was cut: {error}")
 
     def close(self) -> None:
         self.is_closing = True
@@ -120,33 +116,39 @@ class Receiver(asyncio.Protocol):
             self._rest = data
             return b""
         if not data.startswith(b"HTTP/1.1 101"):
-            self._crowd.fail(f"the WebSocket was refused: {data[:600].decode(errors='replace')}")
+            self._crowd.failure.fail(f"the WebSocket was refused: {data[:600].decode(errors='replace')}")
             return b""
         self._is_open = True
         return data[end + 4 :]
 
 
 async def connect_receivers(crowd: Crowd, target: Target, tokens: list[str]) -> list[Receiver]:
-    """One greeted receiver for each token. Raises `UnexpectedAnswer` if one is refused, `TimeoutError` after a minute."""
+    """One greeted receiver for each token. Raises `UnexpectedAnswer` if one is refused or not greeted."""
     loop = asyncio.get_running_loop()
     receivers: list[Receiver] = []
-
-    def made_for(token: str) -> Callable[[], Receiver]:
-        return lambda: Receiver(crowd, handshake(target.host, target.port, token))
-
-    async with asyncio.timeout(_CONNECT_SECONDS):
-        for first in range(0, len(tokens), _CONNECTING_AT_ONCE):
-            some = tokens[first : first + _CONNECTING_AT_ONCE]
-            pairs = [await loop.create_connection(made_for(token), target.host, target.port) for token in some]
-            receivers += [receiver for _, receiver in pairs]
-            greeted = asyncio.ensure_future(_all_greeted([receiver for _, receiver in pairs]))
-            await asyncio.wait((greeted, crowd.failure), return_when=asyncio.FIRST_COMPLETED)
-            if crowd.failure.done():
-                greeted.cancel()
-                crowd.failure.result()
+    for first in range(0, len(tokens), _CONNECTING_AT_ONCE):
+        some = [
+            Receiver(crowd, handshake(target.host, target.port, token))
+            for token in tokens[first : first + _CONNECTING_AT_ONCE]
+        ]
+        for receiver in some:
+            await loop.create_connection(partial(_same, receiver), target.host, target.port)
+        await _greeted(some, crowd)
+        receivers += some
     return receivers
 
 
-async def _all_greeted(receivers: list[Receiver]) -> None:
-    for receiver in receivers:
-        await receiver.greeted.wait()
+def _same(receiver: Receiver) -> Receiver:
+    return receiver
+
+
+async def _greeted(receivers: list[Receiver], crowd: Crowd) -> None:
+    greetings = [asyncio.create_task(receiver.greeted.wait()) for receiver in receivers]
+    all_greeted = asyncio.gather(*greetings)
+    await asyncio.wait(
+        (all_greeted, crowd.failure.future), timeout=_GREETING_SECONDS, return_when=asyncio.FIRST_COMPLETED
+    )
+    if not all_greeted.done():
+        all_greeted.cancel()
+        crowd.failure.fail(f"a WebSocket was not greeted within {_GREETING_SECONDS} s")
+        crowd.failure.future.result()

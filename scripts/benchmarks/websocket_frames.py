@@ -22,34 +22,36 @@ class Scan(msgspec.Struct, frozen=True):
 
 def scan(data: bytes) -> Scan:
     """Walk the frames of `data` by their length prefixes (§5.2; a server's frames are not masked)."""
-    at, size, messages = 0, len(data), 0
+    at, messages = 0, 0
     pings: list[bytes] = []
     closed: str | None = None
-    while size - at >= 2:
-        length, start = data[at + 1], at + 2
-        if length == 126:
-            if size - at < 4:
-                break
-            length, start = data[at + 2] << 8 | data[at + 3], at + 4
-        elif length == 127:
-            if size - at < 10:
-                break
-            length, start = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
-        end = start + length
-        if end > size:
-            break
+    while (bounds := _payload(data, at)) is not None:
+        start, end = bounds
         kind = data[at] & 0x0F
         if kind == _TEXT:
-            if data.find(POSTED, start, end) >= 0:
-                messages += 1
+            messages += data.find(POSTED, start, end) >= 0
         elif kind == _PING:
             pings.append(data[start:end])
         elif kind == _CLOSE:
-            closed = (
-                f"{int.from_bytes(data[start : start + 2], 'big')} {data[start + 2 : end].decode(errors='replace')}"
-            )
+            code = int.from_bytes(data[start : start + 2], "big")
+            closed = f"{code} {data[start + 2 : end].decode(errors='replace')}"
         at = end
     return Scan(messages, at, pings, closed)
+
+
+def _payload(data: bytes, at: int) -> tuple[int, int] | None:
+    """Where the payload of the frame at `at` begins and ends; None if it is not all there."""
+    size = len(data)
+    if size - at < 2:
+        return None
+    length, start = data[at + 1], at + 2
+    if length >= 126:
+        start += 2 if length == 126 else 8
+        if start > size:
+            return None
+        length = int.from_bytes(data[at + 2 : start], "big")
+    end = start + length
+    return (start, end) if end <= size else None
 
 
 def stamps(data: bytes) -> list[int]:

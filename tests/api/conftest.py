@@ -1,5 +1,6 @@
 """A real server on a free port, and people who use it."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -79,6 +80,8 @@ class Chat:
     def __init__(self, engine: Engine, hub: FeedHub, clock: ManualClock, http: aiohttp.ClientSession, url: str) -> None:
         self.engine = engine
         self.hub = hub
+        self.answers: Counter[tuple[str, str, int]] = Counter()
+        """Method, declared path and status of everything answered so far."""
         self.clock = clock
         self.http = http
         self.url = url
@@ -125,13 +128,23 @@ def open_chat(tmp_path: Path) -> OpenChat:
         clock = ManualClock()
         engine = await Engine.open(Settings(data=tmp_path / "data", **settings), clock=clock)
         hub = FeedHub(engine)
-        runner = web.AppRunner(build_app(engine, hub), access_log=None, shutdown_timeout=1)
+        app = build_app(engine, hub)
+        chats: list[Chat] = []
+
+        async def note(request: web.Request, response: web.StreamResponse) -> None:
+            resource = request.match_info.route.resource
+            path = resource.canonical if resource is not None else ""
+            chats[0].answers[request.method, path, response.status] += 1
+
+        app.on_response_prepare.append(note)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
             async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-                yield Chat(engine, hub, clock, http, url)
+                chats.append(Chat(engine, hub, clock, http, url))
+                yield chats[0]
         finally:
             await runner.cleanup()
             await engine.close()

@@ -36,7 +36,7 @@ async def test_a_log_that_cannot_be_written_shows_and_heals(chat: "Chat", ada: "
 
 
 async def test_a_full_disk_alone_does_not_take_the_server_out_of_service(chat: "Chat", ada: "Client") -> None:
-    """Reading goes on, so requests may come; without them nothing would ever show that sending works again."""
+    """Reading goes on, and only a further write can show that there is room again: so requests must come."""
     room = f"/api/v1/rooms/{chat.first_room}/messages"
     chat.engine.limit_log_pages(1)
     async with asyncio.timeout(20):

@@ -45,8 +45,18 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
     async def start_(*, data: Path | None = None, outbox: str = "external") -> Server:
         data = data or tmp_path / "data"
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "campfire.cli", "serve",
-            "--data", str(data), "--host", "127.0.0.1", "--port", "0", "--outbox", outbox,
+            sys.executable,
+            "-m",
+            "campfire.cli",
+            "serve",
+            "--data",
+            str(data),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--outbox",
+            outbox,
             stdout=asyncio.subprocess.PIPE,
             stderr=(tmp_path / f"stderr-{len(processes)}").open("wb"),
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -130,6 +140,15 @@ async def test_a_second_server_on_the_same_data_says_who_has_it(start: Start, tm
         assert await second.process.wait() != 0
     said = (tmp_path / "stderr-1").read_text()
     assert str(first.process.pid) in said and "Traceback" not in said
+
+
+async def test_a_data_directory_with_too_long_a_name_is_refused_in_a_sentence(start: Start, tmp_path: Path) -> None:
+    """The system limits the path of a socket; the server says so instead of failing with a traceback."""
+    server = await start(data=tmp_path / ("long" * 30))
+    async with asyncio.timeout(SECONDS):
+        assert await server.process.wait() == 78
+    said = (tmp_path / "stderr-0").read_text()
+    assert "campfire.sock" in said and "Traceback" not in said
 
 
 async def test_the_control_socket_is_for_the_owner_of_the_data_alone(start: Start) -> None:

@@ -1,4 +1,3 @@
-import asyncio
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING
 
@@ -115,12 +114,13 @@ async def test_guessing_is_slow(chat: "Chat", ada: "Client") -> None:
     assert (await chat.nobody().post("/api/v1/sessions", ADA)).status == 201
 
 
-async def test_sign_ins_beyond_what_can_be_hashed_are_told_to_come_back(chat: "Chat", ada: "Client") -> None:
-    """A flood waits in a bounded line: those beyond it get 503 at once, and chat goes on."""
-    flood = [
-        chat.nobody().post("/api/v1/sessions", {"email": f"nobody{number}@example.com", "password": "guess"})
-        for number in range(90)
-    ]
-    replies = await asyncio.gather(*flood)
-    assert {(reply.status, reply.code) for reply in replies} == {(401, "INVALID_CREDENTIALS"), (503, "SERVER_BUSY")}
-    assert (await ada.get("/api/v1/me")).status == 200
+async def test_a_lost_device_is_answered_by_ending_every_other_session(
+    chat: "Chat", ada: "Client", bob: "Client"
+) -> None:
+    """204; the session that asks goes on, and so do other people's."""
+    others = [(await chat.nobody().post("/api/v1/sessions", ADA)).json["token"] for _ in range(2)]
+    assert (await ada.delete("/api/v1/sessions")).status == 204
+    assert {(await chat.with_token(token).get("/api/v1/me")).status for token in others} == {401}
+    [left] = (await ada.get("/api/v1/sessions")).json["sessions"]
+    assert left["current"] and left["created_at"] and left["expires_at"]
+    assert (await bob.get("/api/v1/me")).status == 200

@@ -1,4 +1,5 @@
 from base64 import b64decode
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from campfire.clock import ms_from_iso
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Chat, Client
+    from tests.api.conftest import Chat, Client, OpenChat
 
 NO_SUCH = "00000000-0000-4000-8000-000000000000"
 WANTED = {"url": "https://hooks.example.com/in", "events": ["message.posted"]}
@@ -100,3 +101,34 @@ async def test_a_webhook_that_cannot_work_is_refused(ada: "Client", wrong: dict[
 async def test_a_webhook_for_an_unknown_room_is_refused(ada: "Client") -> None:
     """404 that says so."""
     assert (await ada.post("/api/v1/webhooks", {**WANTED, "rooms": [NO_SUCH]})).code == "ROOM_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/",
+        "http://169.254.169.254/latest",
+        "http://[::1]:8080/",
+        "https://10.0.0.1/",
+        "http://0.0.0.0/",
+    ],
+)
+async def test_an_address_inside_is_refused_at_once(ada: "Client", url: str) -> None:
+    """422 says so to the administrator, rather than every delivery failing later."""
+    reply = await ada.post("/api/v1/webhooks", {**WANTED, "url": url})
+    assert (reply.status, reply.code) == (422, "ADDRESS_BLOCKED")
+
+
+async def test_members_learn_nothing_about_addresses(bob: "Client") -> None:
+    """Who may not add webhooks is told only that."""
+    assert (await bob.post("/api/v1/webhooks", {**WANTED, "url": "http://127.0.0.1/"})).code == "PERMISSION_DENIED"
+
+
+async def test_an_allowed_network_may_be_reached(open_chat: "OpenChat") -> None:
+    """What the administrator opened is open here too; a cloud's metadata service never is."""
+    allowed = (ip_network("10.0.0.0/8"), ip_network("169.254.0.0/16"))
+    async with open_chat(webhook_allow=allowed) as chat:
+        ada = await chat.set_up()
+        await a_webhook(ada, url="http://10.1.2.3:8080/in")
+        reply = await ada.post("/api/v1/webhooks", {**WANTED, "url": "http://169.254.169.254/"})
+        assert reply.code == "ADDRESS_BLOCKED"

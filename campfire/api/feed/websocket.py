@@ -109,8 +109,9 @@ class Connection:
 
     async def drained(self) -> None:
         # A transport tells only its protocol, which is aiohttp's, when its buffer has emptied.
-        while self._transport.get_write_buffer_size() > _COMFORTABLE and not self._transport.is_closing():
-            await asyncio.sleep(0.01)  # noqa: ASYNC110
+        transport = self._transport
+        while transport.get_write_buffer_size() > _COMFORTABLE and not transport.is_closing():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
     def end(self, code: int, reason: str) -> None:
         self._hub.detach(self)
