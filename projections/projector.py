@@ -207,7 +207,7 @@ class Projector:
             connection.execute("RELEASE projection")
             if len(events) > 1:
                 return self._project_one_by_one(projection, events)
-            log.error("projection_stalled", projection=projection.name, position=events[0].position, exc_info=True)
+            log.exception("projection_stalled", projection=projection.name, position=events[0].position)
             return Stalled(projection.name, events[0].position, f"{type(error).__name__}: {error}")
         connection.execute("RELEASE projection")
         return None

@@ -1,7 +1,7 @@
 """Making the read models again: beside the live file, then swapped in.
 
 A rebuild that was interrupted goes on where its own tracking says, since every batch is one
-transaction; a file built by other versions is thrown away.
+transaction; a file built by other versions or from another log is thrown away.
 """
 
 import os
@@ -35,29 +35,39 @@ def rebuild_beside(
 ) -> Projector:
     """Build all read models in `path` up to position `upto` (default: the tip) and return their open projector.
 
-    Indexes come last, which is most of the speed. Raises `RebuildStopped` when `should_stop` said so,
-    and what reading the log raises.
+    Indexes come last, which is most of the speed. Nothing is synced before `finish`, which `swap_in`
+    calls. Raises `RebuildStopped` when `should_stop` said so, and what reading the log raises.
     """
     projector = _open_growing(path, reader, upto, all_projections)
-    projector.catch_up(reader, upto=upto, progress=progress, should_stop=should_stop)
-    if should_stop is not None and should_stop():
+    try:
+        projector.catch_up(reader, upto=upto, progress=progress, should_stop=should_stop)
+        if should_stop is not None and should_stop():
+            raise RebuildStopped
+        projector.build_indexes()
+        projector.catch_up(reader, upto=upto)  # what was recorded meanwhile; whoever swaps then has little left
+    except BaseException:
         projector.close()
-        raise RebuildStopped
-    projector.build_indexes()
+        raise
     return projector
+
+
+def finish(path: Path) -> None:
+    """Make a closed rebuild one durable file without a WAL beside it."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+    _sync(path)
+    _sync(path.parent)
 
 
 def swap_in(new: Path, live: Path) -> None:
     """Put a finished, closed rebuild in the place of the live file. Durable when it returns.
 
-    The live file must have no writer. Readers that have it open go on reading the old one.
+    The live file must have no writer. Readers that have it open go on reading the old one. A crash in
+    between leaves no live file, and the rebuild to go on with, but never one file with another's WAL.
     """
-    connection = sqlite3.connect(new, isolation_level=None)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    connection.close()
-    _sync(new)
-    for leftover in (f"{live}-wal", f"{live}-shm"):
-        Path(leftover).unlink(missing_ok=True)
+    finish(new)
+    discard(live)
     new.replace(live)
     _sync(live.parent)
 
@@ -69,20 +79,25 @@ def discard(path: Path) -> None:
 
 
 def _open_growing(path: Path, reader: LogReader, upto: int | None, all_projections: Sequence[Projection]) -> Projector:
-    """Go on with what an interrupted rebuild left, if it belongs to this log and this code."""
+    """Go on with what an interrupted rebuild left, if it is whole and belongs to this log and this code."""
+    if path.exists():
+        left = Projector(path, all_projections, indexed=False)
+        try:
+            left.open(durable=False)
+            if _is_whole(left.connection) and _belongs(left, reader, upto):
+                return left
+            left.close()
+        except sqlite3.DatabaseError:
+            left.close()
+    discard(path)
     projector = Projector(path, all_projections, indexed=False)
-    try:
-        projector.open(durable=False)
-    except sqlite3.DatabaseError:
-        discard(path)
-        projector = Projector(path, all_projections, indexed=False)
-        projector.open(durable=False)
-    if not _belongs(projector, reader, upto):
-        projector.close()
-        discard(path)
-        projector = Projector(path, all_projections, indexed=False)
-        projector.open(durable=False)
+    projector.open(durable=False)
     return projector
+
+
+def _is_whole(connection: sqlite3.Connection) -> bool:
+    """It was written without syncing, so a power cut may have torn it; to look is cheaper than to build."""
+    return bool(connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)])
 
 
 def _belongs(projector: Projector, reader: LogReader, upto: int | None) -> bool:

@@ -15,9 +15,7 @@ _DISK_FLOOR_BYTES = 64 * 1024 * 1024
 _OUTBOX_LAG = 1_000
 """Events behind at which the outbox counts as degraded."""
 
-NEEDED_TO_SERVE = ("read_models",)
-"""What takes the server out of service when it is red. A log that cannot be written does not: reading
-goes on, and only a further attempt to write can show that the disk has room again."""
+NEEDED_TO_SERVE = ("log", "read_models", "disk")
 
 
 async def alive(_request: web.Request) -> web.Response:

@@ -198,6 +198,7 @@ class GroupCommit:
         try:
             outcomes, committed = self._commit(batch)
             if committed:
+                self._since_checkpoint += len(committed)
                 outcomes = self._projected(CommittedBatch(committed, self._recorder.tip), outcomes)
         except FsyncFailed as error:
             log.critical("log_fsync_failed", error=str(error))

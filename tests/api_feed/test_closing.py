@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from campfire.api.feed import cursor as cursor_module
 from campfire.api.feed import hub as hub_module
 
 if TYPE_CHECKING:
@@ -127,14 +128,14 @@ async def test_a_session_that_ends_while_it_catches_up_is_closed_too(
     began = server.position
     await ada.post(room)
     reading, go_on = asyncio.Event(), asyncio.Event()
-    read_page = hub_module.Cursor.read_page
+    read_page = cursor_module.Cursor.read_page
 
     async def slowly(cursor: Any) -> Any:
         reading.set()
         await go_on.wait()
         return await read_page(cursor)
 
-    monkeypatch.setattr(hub_module.Cursor, "read_page", slowly)
+    monkeypatch.setattr(cursor_module.Cursor, "read_page", slowly)
     socket = await bob.socket(began)
     await reading.wait()
     await bob.end_session()

@@ -1,0 +1,30 @@
+"""The outbox worker in a real process."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+class WorkerProcess:
+    """`campfire-outbox run` on a data directory, with receivers on loopback allowed."""
+
+    def __init__(self, data: Path, **settings: str) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMPFIRE_")}
+        environment |= {"CAMPFIRE_DATA": str(data), "CAMPFIRE_WEBHOOK_ALLOW": "127.0.0.0/8", **settings}
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen([sys.executable, "-m", "outbox.cli", "run"], env=self._environment)
+
+    def signal(self, number: signal.Signals) -> int:
+        """Send a signal, wait for the end, return the exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait()
+
+    def end(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.signal(signal.SIGKILL)
