@@ -17,7 +17,7 @@ class Projection:
     """Deterministic: no clock, no chance, no network, no setting that is not in the event.
 
     Raise `version` whenever the same events should give other rows; the tables are then rebuilt.
-    `indexes` serve queries only; a rebuild makes them last.
+    `indexes` serve queries only; a rebuild runs them last, and again if it was interrupted there.
     """
 
     name: str

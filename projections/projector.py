@@ -21,7 +21,8 @@ from projections.projection import Projection
 from projections.tracking import Stalled, TrackingPosition
 
 _CATCH_UP_PAGE = 5_000
-_CHECKPOINT_PAGES = 4_000
+_CHECKPOINT_PAGES = 8_000
+"""Ids fall on pages at random: the more pages a checkpoint waits for, the fewer are copied twice."""
 _CACHE_KIB = 65_536
 
 Progress = Callable[[int, int], None]

@@ -39,6 +39,7 @@ from campfire.errors import CampfireError
 _LARGEST_BODY = 512 * 1024
 """64 KiB of text may take six times as much when its characters are written as JSON escapes."""
 _SWEEP_SECONDS = 60
+_LOOK_SECONDS = 0.5
 
 _FEED = Route(
     "GET",
@@ -118,11 +119,15 @@ def _add_documentation(app: web.Application) -> None:
 async def _running(app: web.Application) -> AsyncIterator[None]:
     """What runs beside the requests, and ends with them."""
     app[HUB].start()
-    sweeper = asyncio.create_task(_record_expiry(app[ENGINE]))
+    beside = [
+        asyncio.create_task(_record_expiry(app[ENGINE])),
+        asyncio.create_task(_announce_read_only(app[ENGINE], app[HUB])),
+    ]
     yield
-    sweeper.cancel()
+    for task in beside:
+        task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
-        await sweeper
+        await asyncio.gather(*beside)
     await app[ACTIVITY].close()
     app[PASSWORDS].close()
 
@@ -135,3 +140,14 @@ async def _record_expiry(engine: Engine) -> None:
         except CampfireError as error:
             log.warning("session_expiry_not_recorded", code=error.code)
         await asyncio.sleep(_SWEEP_SECONDS)
+
+
+async def _announce_read_only(engine: Engine, hub: FeedHub) -> None:
+    """Tell every client when nothing can be written, and when it can again: it says so, and keeps what was typed."""
+    last: str | None = None
+    while True:
+        code = engine.health().write_error
+        if code != last:
+            last = code
+            hub.announce_status({"read_only": code is not None, "code": code})
+        await asyncio.sleep(_LOOK_SECONDS)

@@ -40,7 +40,7 @@ async def _health(request: web.Request) -> schemas.Health:
         "search": _search(engine),
         "disk": await asyncio.to_thread(_disk, engine),
         "outbox": _outbox(engine, await asyncio.to_thread(outbox_status, engine.settings.outbox_path)),
-        "feed": schemas.Check(ok=hub.alarms == 0, detail=_feed_detail(hub.connections, hub.alarms)),
+        "feed": schemas.Check(ok=not hub.is_alarmed, detail=_feed_detail(hub.connections, hub.alarms)),
         "server": schemas.Check(ok=not hub.closing, detail="stopping" if hub.closing else "running"),
     }
     broken = [name for name, check in checks.items() if not check.ok]

@@ -97,6 +97,7 @@ class GroupCommit:
         die: Callable[[FsyncFailed], None],
         codec: EventCodec | None = None,
         capacity: int = CAPACITY,
+        probe_seconds: float = 2.0,
     ) -> None:
         self._recorder = recorder
         self._project = project
@@ -104,6 +105,7 @@ class GroupCommit:
         self._die = die
         self._codec = codec or EventCodec()
         self._capacity = capacity
+        self._probe_seconds = probe_seconds
         self._queue: queue.SimpleQueue[_Command | _Turn | None] = queue.SimpleQueue()
         self._waiting = 0
         self._closing = False
@@ -153,17 +155,35 @@ class GroupCommit:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        item = self._queue.get()
+        item = self._next()
         while item is not None:
             if isinstance(item, _Turn):
                 self._take_turn(item)
-                item = self._queue.get()
+                item = self._next()
                 continue
             batch, item = self._gather(item)
             self._write(batch)
             if item is _EMPTY:
                 self._checkpoint_if_due()
-                item = self._queue.get()
+                item = self._next()
+
+    def _next(self) -> Any:
+        """Wait for work. While the log could not be written, look now and then whether it can be again:
+        a server that is out of service for it gets no command that would find out."""
+        while self.write_error is not None:
+            try:
+                return self._queue.get(timeout=self._probe_seconds)
+            except queue.Empty:
+                self._probe()
+        return self._queue.get()
+
+    def _probe(self) -> None:
+        try:
+            self._recorder.probe()
+        except OperationalError:
+            return  # still not; the error that is known already says why
+        self.write_error = None
+        log.info("log_writable_again")
 
     def _gather(self, first: _Command) -> tuple[list[_Command], Any]:
         """Take what waits, up to `MAX_BATCH` events; also return the item that ended the taking."""

@@ -30,6 +30,7 @@ from campfire.eventlog.reader import LogReader, Tip
 
 _PAGE_CACHE_KIB = 65_536
 _AUTOCHECKPOINT_PAGES = 16_000
+_PROBE = "x" * 65_536
 _FSYNC_ERRORS = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
 
 
@@ -88,6 +89,18 @@ class SQLiteLogRecorder(ApplicationRecorder):
         """
         with self._lock:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def probe(self) -> None:
+        """Write something of a message's size and take it away again. Raises as `append` does.
+
+        It goes beside the events, so that it takes no position.
+        """
+        with self._lock:
+            try:
+                self._connection.execute("INSERT INTO log_info (name, value) VALUES ('probe', ?)", (_PROBE,))
+                self._connection.execute("DELETE FROM log_info WHERE name = 'probe'")
+            except sqlite3.Error as error:
+                raise _as_library_error(error) from error
 
     def limit_pages(self, pages: int) -> None:
         """Let the file grow to `pages` database pages only: a full disk that can be had at will."""
@@ -175,10 +188,10 @@ class SQLiteLogRecorder(ApplicationRecorder):
             self._roll_back()
             raise IntegrityError(error) from error
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorname", "") in _FSYNC_ERRORS:
-                raise FsyncFailed(str(error)) from error
-            self._roll_back()
-            raise OperationalError(error) from error
+            known = _as_library_error(error)
+            if not isinstance(known, FsyncFailed):
+                self._roll_back()
+            raise known from error
 
     def _roll_back(self) -> None:
         # A full disk makes SQLite roll back by itself; a second ROLLBACK would then be an error.
@@ -196,6 +209,12 @@ class LogSubscription(ListenNotifySubscription[SQLiteLogRecorder]):
     def stop(self) -> None:
         super().stop()
         self._recorder.forget(self)
+
+
+def _as_library_error(error: sqlite3.Error) -> Exception:
+    if getattr(error, "sqlite_errorname", "") in _FSYNC_ERRORS:
+        return FsyncFailed(str(error))
+    return OperationalError(error)
 
 
 def _open_for_writing(path: Path) -> sqlite3.Connection:

@@ -169,7 +169,11 @@ class Person:
         room_id = random_id()
         [created] = await self.server.do(
             decide_create_room,
-            room_id=room_id, name=name, kind=kind, members=[other.id for other in others], actor_id=self.id,
+            room_id=room_id,
+            name=name,
+            kind=kind,
+            members=[other.id for other in others],
+            actor_id=self.id,
         )
         return str(created.event.room_id)
 
@@ -180,9 +184,7 @@ class Person:
         await self.server.do(decide_remove_member, room_id=room_id, user_id=other.id, actor_id=self.id)
 
     async def end_session(self) -> None:
-        await self.server.do(
-            decide_end_session, session_id=self.session_id, actor_id=self.id, reason="revoked"
-        )
+        await self.server.do(decide_end_session, session_id=self.session_id, actor_id=self.id, reason="revoked")
 
 
 class Server:
@@ -209,8 +211,12 @@ class Server:
         person = NewPerson(user_id=user_id, name=name, email=f"{name.lower()}@example.com", password_hash="-")
         if self.engine.directory.account is None:
             await self.do(
-                decide_setup, account_name="Test", person=person, session=session,
-                room_id=random_id(), join_code=_JOIN_CODE,
+                decide_setup,
+                account_name="Test",
+                person=person,
+                session=session,
+                room_id=random_id(),
+                join_code=_JOIN_CODE,
             )
         else:
             await self.do(decide_join, join_code=_JOIN_CODE, person=person, session=session)

@@ -165,9 +165,7 @@ async def test_a_stopping_server_says_so_on_every_transport(
     assert b"restarting" in await deaf.rest()
 
 
-async def test_posts_in_flight_are_acknowledged_before_a_restart(
-    server: "Server", ada: "Person", room: str
-) -> None:
+async def test_posts_in_flight_are_acknowledged_before_a_restart(server: "Server", ada: "Person", room: str) -> None:
     """What was sent before the server began to stop gets its answer on the same socket."""
     socket = await ada.socket()
     for number in range(20):

@@ -23,8 +23,13 @@ async def _post_many(server: "Server", author: "Person", room: str, count: int) 
                     message_id,
                     1,
                     MessagePosted(
-                        at=1, message_id=message_id, room_id=room, author_id=author.id, author_name="x",
-                        body=str(number), client_message_id=str(number),
+                        at=1,
+                        message_id=message_id,
+                        room_id=room,
+                        author_id=author.id,
+                        author_name="x",
+                        body=str(number),
+                        client_message_id=str(number),
                     ),
                 )
                 for number in range(start, min(start + 400, count))
@@ -86,7 +91,9 @@ async def test_without_a_position_the_feed_begins_now(
     now = server.position
     socket = await bob.socket()
     assert socket.frames[0] == {
-        "type": "hello", "position": now, "epoch": server.engine.epoch,
+        "type": "hello",
+        "position": now,
+        "epoch": server.engine.epoch,
         "user": {"id": bob.id, "name": "Bob", "role": "member"},
     }
     message = await ada.post(room, "after")
@@ -99,7 +106,10 @@ async def test_a_position_that_cannot_be_read_means_resync(server: "Server", ada
     socket = await ada.socket(since)
     assert await socket.next() == {"type": "resync", "position": server.position, "epoch": server.engine.epoch}
     assert (await ada.poll(since)) == {
-        "events": [], "position": server.position, "epoch": server.engine.epoch, "resync": True,
+        "events": [],
+        "position": server.position,
+        "epoch": server.engine.epoch,
+        "resync": True,
     }
     async with ada.event_source(since) as source:
         assert (await source.next())[0] == "resync"
@@ -153,7 +163,10 @@ async def test_a_message_deleted_meanwhile_is_caught_up_without_its_text(
 
     def check(events: list[dict[str, Any]]) -> None:
         assert [event["event"] for event in events] == [
-            "message.posted", "message.edited", "message.posted", "message.deleted",
+            "message.posted",
+            "message.edited",
+            "message.posted",
+            "message.deleted",
         ]
         assert all(event["data"]["body"] == "" and event["data"]["deleted"] is True for event in events[:2])
         assert events[2]["data"]["id"] == kept.id and events[2]["data"]["body"] == "kept"

@@ -87,8 +87,19 @@ async def test_an_outsider_can_do_nothing_in_a_room(ada: "Person", eve: "Person"
 
 
 _TEXTS = [
-    "", "{", "null", "7", '"x"', "[]", "[" * 100_000, '{"a":' * 50_000, "\x00", '{"type":"post"', "true",
-    '{"type":"post","room_id":"r","body":"\\ud800"}', '{"type":"post","ref":{"a":1},"room_id":"r","body":"x"}',
+    "",
+    "{",
+    "null",
+    "7",
+    '"x"',
+    "[]",
+    "[" * 100_000,
+    '{"a":' * 50_000,
+    "\x00",
+    '{"type":"post"',
+    "true",
+    '{"type":"post","room_id":"r","body":"\\ud800"}',
+    '{"type":"post","ref":{"a":1},"room_id":"r","body":"x"}',
     '{"type":"read","room_id":"r","position":' + "9" * 5_000 + "}",
     '{"type":"enter","room_id":"r","junk":' + "[" * 50_000 + "]" * 50_000 + "}",
 ]
@@ -237,5 +248,8 @@ async def test_status_reaches_everybody(server: "Server", ada: "Person", bob: "P
     server.hub.announce_status({"read_only": True, "code": "DISK_FULL"})
     for socket in sockets:
         assert await socket.next() == {
-            "type": "status", "position": server.position, "read_only": True, "code": "DISK_FULL",
+            "type": "status",
+            "position": server.position,
+            "read_only": True,
+            "code": "DISK_FULL",
         }

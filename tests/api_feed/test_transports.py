@@ -108,9 +108,7 @@ async def test_long_polls_under_load_lose_and_repeat_nothing(
     assert seen == sorted(position for positions in await posting for position in positions)
 
 
-async def test_signals_reach_an_event_source_too(
-    server: "Server", ada: "Person", bob: "Person", room: str
-) -> None:
+async def test_signals_reach_an_event_source_too(server: "Server", ada: "Person", bob: "Person", room: str) -> None:
     """Typing, presence and status travel beside the feed as named events, which need no id."""
     async with bob.event_source() as source:
         await source.next()

@@ -22,9 +22,7 @@ async def test_a_closed_room_is_seen_by_its_members_only(
     began = server.position
     sockets = [await person.socket() for person in (ada, bob, eve)]
     await ada.post(room, "among us")
-    seen = [
-        await _seen_by_now(socket, person) for socket, person in zip(sockets, (ada, bob, eve), strict=True)
-    ]
+    seen = [await _seen_by_now(socket, person) for socket, person in zip(sockets, (ada, bob, eve), strict=True)]
     assert seen == [["among us"], ["among us"], []]
     replayed = await _seen_by_now(await eve.socket(began), eve)
     assert replayed == []
@@ -89,9 +87,7 @@ async def test_a_batch_for_different_audiences_reaches_each_in_order(
     """Many rooms in one commit: everybody gets theirs, in the log's order."""
     other = await ada.room(eve)
     sockets = {person: await person.socket() for person in (ada, bob, eve)}
-    posted = await asyncio.gather(
-        *(ada.post(where, str(number)) for number in range(50) for where in (room, other))
-    )
+    posted = await asyncio.gather(*(ada.post(where, str(number)) for number in range(50) for where in (room, other)))
     await server.second_session(eve)
     positions = {where: sorted(m.position for m in posted if m.room_id == where) for where in (room, other)}
     wanted = {ada: sorted(positions[room] + positions[other]), bob: positions[room], eve: positions[other]}

@@ -166,6 +166,22 @@ async def test_a_full_disk_is_an_error_with_a_code_and_heals(writer: Writer) -> 
     assert recorded.position == position + 1 and writer.log.write_error is None
 
 
+async def test_a_log_that_can_be_written_again_is_noticed_without_a_command(recorder: SQLiteLogRecorder) -> None:
+    """Behind a proxy that sends nothing to a server that is not ready, no command would find out."""
+    writer = Writer(recorder)
+    await writer.log.close()
+    log = GroupCommit(recorder, project=writer._project, publish=writer._publish, die=print, probe_seconds=0.01)
+    recorder.limit_pages(8)
+    with pytest.raises(CampfireError):
+        for _ in range(100):
+            await log.append([archived() for _ in range(50)])
+    recorder.limit_pages(1_000_000)
+    async with asyncio.timeout(30):
+        while log.write_error is not None:
+            await asyncio.sleep(0.01)
+    await log.close()
+
+
 async def test_a_failed_fsync_ends_everything(writer: Writer) -> None:
     """A disk that will not confirm is not asked again: no acknowledgement, and the process is told to die."""
 

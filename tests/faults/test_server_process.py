@@ -25,6 +25,18 @@ async def found(session: aiohttp.ClientSession, server: ServerProcess) -> tuple[
     return {"Authorization": f"Bearer {done['token']}"}, done["room"]["id"]
 
 
+async def next_read_only(
+    session: aiohttp.ClientSession, server: ServerProcess, headers: dict[str, str]
+) -> dict[str, Any]:
+    """The next status frame that says that nothing can be sent."""
+    async with session.ws_connect(server.url + "/ws", headers=headers) as socket:
+        async for raw in socket:
+            frame = raw.json()
+            if frame["type"] == "status" and frame.get("read_only"):
+                return dict(frame)
+    raise AssertionError("the socket closed without a word")
+
+
 async def test_a_second_server_on_the_same_data_ends_at_once(server: ServerProcess) -> None:
     """It says who has the directory, and changes nothing."""
     await asyncio.to_thread(server.start)
@@ -63,12 +75,14 @@ async def test_a_full_disk_stops_sending_but_not_reading_and_heals(tmp_path: Pat
                     return response.status, await response.json(content_type=None), response.headers.get("Retry-After")
 
             assert (await post("before"))[0] == 201
+            told = asyncio.create_task(next_read_only(session, server, headers))
             full.touch()
             status, problem, retry_after = 201, {}, None
             async with asyncio.timeout(30):
                 while status == 201:
                     status, problem, retry_after = await post("x" * 9_000)
             assert (status, problem["code"], problem["retryable"]) == (503, "DISK_FULL", True)
+            assert (await told)["code"] == "DISK_FULL"
             assert retry_after is not None and int(retry_after) > 0
             async with session.get(f"{server.url}/api/v1/search?q=before", headers=headers) as response:
                 assert [each["body"] for each in (await response.json())["messages"]] == ["before"]
@@ -76,13 +90,12 @@ async def test_a_full_disk_stops_sending_but_not_reading_and_heals(tmp_path: Pat
                 assert (await response.json())["events"]
             async with session.get(f"{server.url}/health") as response:
                 health = await response.json()
-                assert health["status"] == "degraded" and "DISK_FULL" in health["checks"]["log"]["detail"]
+                assert health["status"] == "unavailable" and "DISK_FULL" in health["checks"]["log"]["detail"]
             full.unlink()
             async with asyncio.timeout(30):
-                while (await post("after"))[0] != 201:
+                while not (await (await session.get(f"{server.url}/health")).json())["checks"]["log"]["ok"]:
                     await asyncio.sleep(0.02)
-            async with session.get(f"{server.url}/health") as response:
-                assert (await response.json())["checks"]["log"]["ok"]
+            assert (await post("after"))[0] == 201
     finally:
         server.end()
 
@@ -92,15 +105,17 @@ async def test_a_server_told_to_stop_under_load_loses_nothing(server: ServerProc
     await asyncio.to_thread(server.start)
     crowd = Crowd(server, senders=32)
     await crowd.gather_round()
-    async with aiohttp.ClientSession() as session:
-        async with session.ws_connect(server.url + "/ws", headers=crowd.people[0].headers) as socket:
-            await crowd.talk()
-            await crowd.until_acknowledged(200)
-            stopped = asyncio.create_task(asyncio.to_thread(server.stop))
-            async for _frame in socket:
-                continue
-            assert socket.close_code == 1012
-            assert await stopped == 0
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(server.url + "/ws", headers=crowd.people[0].headers) as socket,
+    ):
+        await crowd.talk()
+        await crowd.until_acknowledged(200)
+        stopped = asyncio.create_task(asyncio.to_thread(server.stop))
+        async for _frame in socket:
+            continue
+        assert socket.close_code == 1012
+        assert await stopped == 0
     await asyncio.to_thread(server.start)
     await crowd.until_acknowledged(50)
     await crowd.fall_silent()

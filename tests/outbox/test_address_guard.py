@@ -43,7 +43,14 @@ INSIDE = [
     "fec0::1",
     "ff02::1",
 ]
-NEVER = ["169.254.169.254", "169.254.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "fe80::1"]
+NEVER = [
+    "169.254.169.254",
+    "169.254.0.1",
+    "::ffff:169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "2002:a9fe:a9fe::",
+    "fe80::1",
+]
 NEVER += ["fd00:ec2::254", "100.100.100.200", "192.0.0.192", "fe80::1%eth0"]
 WAYS_TO_SAY_LOOPBACK = ["2130706433", "0x7f000001", "017700000001", "127.1", "0x7f.1", "localhost"]
 EVERYTHING = Settings.from_environment({"CAMPFIRE_WEBHOOK_ALLOW": "0.0.0.0/0,::/0"}).webhook_allow

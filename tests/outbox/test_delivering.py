@@ -82,7 +82,9 @@ async def test_an_endpoint_that_was_down_receives_everything_afterwards(
 ) -> None:
     """Nothing is lost while nobody listens, neither by the endpoint nor by the worker."""
     patient = WorkerProcess(
-        tmp_path / "data", CAMPFIRE_WEBHOOK_RETRY_SCHEDULE=",".join(["0.2"] * 200), CAMPFIRE_WEBHOOK_BREAKER_SECONDS="0.1"
+        tmp_path / "data",
+        CAMPFIRE_WEBHOOK_RETRY_SCHEDULE=",".join(["0.2"] * 200),
+        CAMPFIRE_WEBHOOK_BREAKER_SECONDS="0.1",
     )
     sink = Sink()
     await sink.start()
@@ -132,9 +134,7 @@ async def test_a_delivery_that_always_fails_ends_among_the_dead_and_can_be_repla
     assert Counter(received.webhook_id for received in sink.received)[letter.id] == 5
 
 
-async def test_a_receiver_that_never_answers_ends_among_the_dead(
-    chat: Chat, sink: Sink, tmp_path: Path
-) -> None:
+async def test_a_receiver_that_never_answers_ends_among_the_dead(chat: Chat, sink: Sink, tmp_path: Path) -> None:
     """And does not delay another endpoint meanwhile."""
     silent = Sink()
     released = asyncio.Event()
@@ -268,9 +268,7 @@ async def _post_many(chat: Chat, count: int) -> None:
         await chat.post(f"message {number}")
 
 
-async def test_a_worker_told_to_stop_finishes_what_it_is_sending(
-    chat: Chat, sink: Sink, worker: WorkerProcess
-) -> None:
+async def test_a_worker_told_to_stop_finishes_what_it_is_sending(chat: Chat, sink: Sink, worker: WorkerProcess) -> None:
     """SIGTERM ends it with exit code 0, and the delivery on its way is recorded, not repeated."""
     entered, released = asyncio.Event(), asyncio.Event()
 

@@ -118,7 +118,8 @@ async def test_a_connection_that_fails_is_tried_three_times_at_once(sender: Send
 
 
 @pytest.mark.parametrize(
-    ("status", "retry_after", "expected"), [(500, None, None), (429, "17", 17.0), (503, "junk", None), (410, None, None)]
+    ("status", "retry_after", "expected"),
+    [(500, None, None), (429, "17", 17.0), (503, "junk", None), (410, None, None)],
 )
 async def test_a_refusal_keeps_its_status_and_retry_after(
     sender: Sender, sink: Sink, status: int, retry_after: str | None, expected: float | None

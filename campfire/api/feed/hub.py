@@ -70,6 +70,7 @@ class FeedHub:
         self._heart: asyncio.Task[None] | None = None
         self.closing = False
         self.alarms = 0
+        self._alarmed_at: float | None = None
         """Clients that held a position ahead of the log: each one says that history was lost."""
         engine.subscribers.append(self.publish)
 
@@ -80,6 +81,12 @@ class FeedHub:
     @property
     def position(self) -> int:
         return self._engine.position
+
+    @property
+    def is_alarmed(self) -> bool:
+        """Whether a client ahead of the log came within the last hour."""
+        at = self._alarmed_at
+        return at is not None and self._engine.clock.monotonic() - at < _ALARM_SECONDS
 
     @property
     def connections(self) -> int:
@@ -93,6 +100,7 @@ class FeedHub:
         """Where a client begins; one that is ahead of the log raises the alarm."""
         if is_ahead(self._engine, last):
             self.alarms += 1
+            self._alarmed_at = self._engine.clock.monotonic()
             log.error("client_ahead_of_log", client_position=last.position, position=self._engine.position)
         return start_of(self._engine, last)
 
@@ -212,9 +220,7 @@ class FeedHub:
         """The event's audience, without a further person who is away or in the room anyway."""
         audience = audience_of(recorded.event)
         also = audience.also_user
-        if also is not None and (
-            also not in self._live or self._engine.directory.is_member(audience.id or "", also)
-        ):
+        if also is not None and (also not in self._live or self._engine.directory.is_member(audience.id or "", also)):
             return Audience(audience.kind, audience.id)
         return audience
 

@@ -148,6 +148,8 @@ class Connection:
             self._refuse(frame.ref, error)
 
     async def _do(self, frame: ClientFrame) -> None:
+        if not isinstance(frame, Typing):  # which is limited by itself, and never becomes an event
+            self._count()
         if isinstance(frame, Typing):
             self._activity.typing(frame.room_id, self.user_id, is_typing=frame.typing)
         elif isinstance(frame, Enter):
@@ -171,9 +173,7 @@ class Connection:
 
     async def _post(self, frame: Post) -> None:
         try:
-            limiter = self._request.app.get(RATE_LIMITER)
-            if limiter is not None:
-                limiter.take(self.user_id)
+            self._count()
             message = await post_message(
                 self._engine,
                 self.user_id,
@@ -186,6 +186,12 @@ class Connection:
             self._refuse(frame.ref, error)
         else:
             self._write(frames.text_frame(frames.ack(frame.ref, message.position, message)))
+
+    def _count(self) -> None:
+        """Take from the person's allowance, the same as over HTTP."""
+        limiter = self._request.app.get(RATE_LIMITER)
+        if limiter is not None:
+            limiter.take(self.user_id)
 
     def _refuse(self, ref: Ref, error: Exception) -> None:
         self._write(frames.text_frame(frames.error(ref, problem_from(error, self._request[REQUEST_ID]))))

@@ -46,7 +46,9 @@ def violations(
             found.append(f"damaged: {damage}")
     finally:
         reader.close()
-    return found + _messages(history, acknowledged) + [line for each in witnessed for line in _feed(history, each, rooms)]
+    return (
+        found + _messages(history, acknowledged) + [line for each in witnessed for line in _feed(history, each, rooms)]
+    )
 
 
 def _order(history: list[RecordedEvent]) -> list[str]:
