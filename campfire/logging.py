@@ -9,7 +9,9 @@ import structlog
 def configure(level: str = "info") -> None:
     """Set up structlog for this process. `level` is one of debug, info, warning, error."""
     human = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
+    # Plain tracebacks: the pretty ones print local variables, and passwords and tokens are among them.
+    pretty = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer = pretty if human else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -86,6 +86,7 @@ def advance(connection: sqlite3.Connection, names: Iterable[str], tip: Tip) -> N
 def stall(connection: sqlite3.Connection, stalled: Stalled, reached: TrackingPosition, epoch: str) -> None:
     """Note that a projection stopped, having come to `reached`."""
     connection.execute(
-        "UPDATE tracking SET position = ?, chain = ?, epoch = ?, stalled_at = ?, stalled_error = ? WHERE projection = ?",
+        "UPDATE tracking SET position = ?, chain = ?, epoch = ?, stalled_at = ?, stalled_error = ?"
+        " WHERE projection = ?",
         (reached.position, reached.chain, epoch, stalled.position, stalled.error, stalled.projection),
     )

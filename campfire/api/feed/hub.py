@@ -26,6 +26,7 @@ MOST_WAITING = 4 * 1024 * 1024
 """Bytes that a connection may leave unread before it is closed; it resumes where it was."""
 
 _HEARTBEAT_SECONDS = 15
+_ALARM_SECONDS = 3600
 _PATIENCE_SECONDS = 30
 """For a client that reads nothing while it is being caught up."""
 _RUN_BYTES = 512 * 1024
