@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from campfire.domain.events import MessageDeleted, MessageEdited, MessagePosted, RecordedEvent
+from campfire.eventlog.bulk_insert import bulk_insert
 from projections.projection import Projection, each
 
 SCHEMA = """
@@ -29,12 +30,11 @@ CREATE INDEX IF NOT EXISTS messages_since ON messages (room_id, position);
 _POST = """
 INSERT INTO messages
     (position, id, room_id, author_id, body, created_at, client_message_id, original_length, version)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
 def _posted(connection: sqlite3.Connection, run: Sequence[RecordedEvent]) -> None:
-    connection.executemany(_POST, map(_row, run))
+    bulk_insert(connection, _POST, [_row(recorded) for recorded in run])
 
 
 def _row(recorded: RecordedEvent) -> tuple[int, str, str, str, str, int, str, int | None, int]:

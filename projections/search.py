@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from campfire.domain.events import MessageDeleted, MessageEdited, MessagePosted, RecordedEvent
+from campfire.eventlog.bulk_insert import bulk_insert
 from projections.projection import Projection, each
 
 # `room` is indexed as a word like any other, so that a common word in somebody else's large room
@@ -39,8 +40,9 @@ def room_word(room_id: str) -> str:
 
 
 def _posted(connection: sqlite3.Connection, run: Sequence[Any]) -> None:
-    connection.executemany(
-        "INSERT INTO message_search (rowid, body, room) VALUES (?, ?, ?)",
+    bulk_insert(
+        connection,
+        "INSERT INTO message_search (rowid, body, room)",
         [(recorded.position, recorded.event.body, room_word(recorded.event.room_id)) for recorded in run],
     )
 

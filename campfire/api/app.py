@@ -55,11 +55,11 @@ _FEED = Route(
 )
 
 ROUTES: tuple[Route, ...] = (
+    *messages.ROUTES,  # first: the router tries patterns in order, and messages are most of what comes
     *accounts.ROUTES,
     *sessions.ROUTES,
     *users.ROUTES,
     *rooms.ROUTES,
-    *messages.ROUTES,
     *search.ROUTES,
     *webhooks.ROUTES,
     _FEED,

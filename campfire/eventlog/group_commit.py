@@ -235,7 +235,7 @@ class GroupCommit:
         """Append what can be appended; return each command's outcome and everything recorded."""
         outcomes: list[Outcome] = []
         prepared: list[_Prepared] = []
-        latest: dict[str, int] = {}
+        latest = self._latest_versions(batch)
         for command in batch:
             rows = self._versioned(command, latest)
             if isinstance(rows, VersionConflict):
@@ -255,10 +255,15 @@ class GroupCommit:
                 outcomes[one.place] = self.write_error
         return outcomes, tuple(event for outcome in outcomes if isinstance(outcome, tuple) for event in outcome)
 
+    def _latest_versions(self, batch: list[_Command]) -> dict[str, int]:
+        """Where the streams of a batch stand in the log, looked up at once."""
+        streams = {UUID(new.stream_id).bytes: new.stream_id for command in batch for new in command.events}
+        return {streams[raw]: version for raw, version in self._recorder.latest_versions(list(streams)).items()}
+
     def _versioned(self, command: _Command, latest: dict[str, int]) -> list[Row] | VersionConflict:
         """Give each event its place in its stream, or say which one is taken.
 
-        `latest` knows the streams that the batch has touched; a conflict leaves it as it was.
+        `latest` knows where the streams of the batch stand; a conflict leaves it as it was.
         """
         rows: list[Row] = []
         mine: dict[str, int] = {}
@@ -268,7 +273,7 @@ class GroupCommit:
             if current is None:
                 current = latest.get(stream_id)
             if current is None:
-                current = self._recorder.latest_version(UUID(stream_id).bytes)
+                current = 0
             version = current + 1
             if new.version is not None and new.version != version:
                 return VersionConflict(stream_id, new.version)

@@ -24,12 +24,14 @@ from eventsourcing.persistence import (
 
 from campfire.clock import Clock, SystemClock
 from campfire.eventlog import schema
+from campfire.eventlog.bulk_insert import bulk_insert
 from campfire.eventlog.chain import link
 from campfire.eventlog.errors import FsyncFailed
 from campfire.eventlog.reader import LogReader, Tip
 
 _PAGE_CACHE_KIB = 65_536
 _AUTOCHECKPOINT_PAGES = 16_000
+_IDS_AT_ONCE = 500
 _PROBE = "x" * 65_536
 _FSYNC_ERRORS = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
 
@@ -75,11 +77,18 @@ class SQLiteLogRecorder(ApplicationRecorder):
             subscription.notify()
         return [row[0] for row in rows], recorded_at
 
-    def latest_version(self, stream_id: bytes) -> int:
-        """The last version of a stream (the UUID's 16 bytes), 0 if it has none."""
+    def latest_versions(self, stream_ids: Sequence[bytes]) -> dict[bytes, int]:
+        """The last version of each of these streams (the UUID's 16 bytes) that has any."""
+        found: dict[bytes, int] = {}
         with self._lock:
-            [(version,)] = self._connection.execute("SELECT MAX(version) FROM events WHERE stream_id = ?", (stream_id,))
-        return version or 0
+            for start in range(0, len(stream_ids), _IDS_AT_ONCE):
+                some = stream_ids[start : start + _IDS_AT_ONCE]
+                marks = ",".join("?" * len(some))
+                statement = (
+                    f"SELECT stream_id, MAX(version) FROM events WHERE stream_id IN ({marks}) GROUP BY stream_id"
+                )
+                found.update(self._connection.execute(statement, some).fetchall())
+        return found
 
     def checkpoint(self) -> None:
         """Move what readers no longer need from the WAL into the database, without waiting for any of them.
@@ -182,7 +191,7 @@ class SQLiteLogRecorder(ApplicationRecorder):
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(schema.INSERT, rows)
+            bulk_insert(connection, schema.INSERT, rows)
             connection.execute("COMMIT")
         except sqlite3.IntegrityError as error:
             self._roll_back()

@@ -30,7 +30,4 @@ BEGIN
 END;
 """
 
-INSERT = """
-INSERT INTO events (position, stream_id, version, topic, state, recorded_at, chain)
-VALUES (?, ?, ?, ?, ?, ?, ?)
-"""
+INSERT = "INSERT INTO events (position, stream_id, version, topic, state, recorded_at, chain)"

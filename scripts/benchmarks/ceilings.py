@@ -15,6 +15,7 @@ import msgspec
 
 from benchmarks.percentiles import percentile_ms
 from campfire.eventlog import schema
+from campfire.eventlog.bulk_insert import bulk_insert
 from campfire.eventlog.codec import EventCodec
 
 _PAGE = 1_000
@@ -42,7 +43,7 @@ def bare_commits(path: Path, batch: int, seconds: float, states: list[bytes]) ->
     deadline = began + int(seconds * 1e9)
     while (at := time.monotonic_ns()) < deadline:
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(schema.INSERT, [next(rows) for _ in range(batch)])
+        bulk_insert(connection, schema.INSERT, [next(rows) for _ in range(batch)])
         connection.execute("COMMIT")
         latencies.append(time.monotonic_ns() - at)
     elapsed = (time.monotonic_ns() - began) / 1e9

@@ -127,7 +127,7 @@ async def test_the_last_word_takes_the_next_version(writer: Writer) -> None:
 async def test_a_writer_behind_our_back_costs_only_the_command_it_hits(writer: Writer, tmp_path: Path) -> None:
     """The versions are checked before the batch; if the file still refuses one, the others go in."""
     stream = str(uuid4())
-    writer.recorder.latest_version = lambda _stream: 0  # type: ignore[method-assign]
+    writer.recorder.latest_versions = lambda _streams: {}  # type: ignore[method-assign]
     await writer.log.append([archived(stream)])
     held = await writer.hold()
     tasks = [asyncio.create_task(writer.log.append([event])) for event in (archived(), archived(stream), archived())]
