@@ -9,8 +9,9 @@ Checking happens after resolution: the forms that an address can be written in a
 import asyncio
 import socket
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -35,14 +36,22 @@ _NOT_PUBLIC = tuple(
         "224.0.0.0/4",
         "240.0.0.0/4",
         "::/96",
+        "64:ff9b:1::/48",
         "100::/64",
         "2001::/23",
+        "3fff::/20",
+        "5f00::/16",
         "fec0::/10",
         "ff00::/8",
     )
 )
-_NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+# The last 32 bits of these are an IPv4 address: NAT64 (RFC 6052), IPv4-translated (RFC 2765), and
+# what once was IPv4-compatible, but for `::` and `::1`, which are themselves.
+_IPV4_AT_THE_END = (ip_network("64:ff9b::/96"), ip_network("::ffff:0:0:0/96"), ip_network("::/96"))
+_ISATAP = (0x00005EFE, 0x02005EFE)
 _LOW_PORTS = (80, 443)
+_LOOKUPS = 64
+"""Names being resolved at once; one that nobody answers for takes its thread for half a minute."""
 
 
 class AddressBlocked(OSError):
@@ -58,7 +67,7 @@ class AddressGuard:
 
     def check(self, address: str, port: int) -> None:
         """Raises `AddressBlocked` with the reason, unless `address` (in numbers) may be reached at `port`."""
-        parsed = ip_address(address.partition("%")[0])
+        parsed = _unmapped(ip_address(address.partition("%")[0]))
         for candidate in (parsed, *_hidden_in(parsed)):
             self._check(candidate, port)
 
@@ -70,7 +79,7 @@ class AddressGuard:
     def _check(self, address: Address, port: int) -> None:
         if any(address in network for network in _NEVER if network.version == address.version):
             raise AddressBlocked(f"{address} is link-local or a cloud's metadata service, which is never allowed")
-        if address.is_loopback and port == self._own_port:
+        if port == self._own_port and _is_this_machine(address):
             raise AddressBlocked(f"port {port} of {address} is Campfire's own")
         if any(address in network for network in self._allowed if network.version == address.version):
             return
@@ -87,12 +96,14 @@ class GuardedResolver(AbstractResolver):
 
     def __init__(self, guard: AddressGuard) -> None:
         self._guard = guard
+        # Threads of its own: names that nobody answers for must not hold up those who read the log.
+        self._threads = ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="resolver")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, family=family)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         results: list[ResolveResult] = []
         for each_family, _, protocol, _, place in found:
             address = str(place[0])
@@ -110,7 +121,7 @@ class GuardedResolver(AbstractResolver):
         return results
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def is_numeric(host: str) -> bool:
@@ -122,11 +133,29 @@ def is_numeric(host: str) -> bool:
     return True
 
 
-def _hidden_in(address: Address) -> list[Any]:
-    """The IPv4 addresses that an IPv6 address leads to (mapped, compatible, 6to4, Teredo, NAT64)."""
-    if isinstance(address, IPv4Address):
+def _unmapped(address: Address) -> Address:
+    """`::ffff:a.b.c.d` is not a way to an IPv4 address but the address itself, written for an IPv6 socket."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _hidden_in(address: Address) -> list[IPv4Address]:
+    """The IPv4 addresses that an IPv6 address leads to (6to4, Teredo, ISATAP, NAT64, translated, compatible)."""
+    if isinstance(address, IPv4Address) or address.is_loopback or address.is_unspecified:
         return []
-    hidden: list[Any] = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if any(address in network for network in _NAT64) or int(address) >> 32 == 0:
-        hidden.append(IPv4Address(int(address) & 0xFFFFFFFF))
+    hidden = [address.sixtofour, *(address.teredo or ())]
+    last = IPv4Address(int(address) & 0xFFFFFFFF)
+    if any(address in network for network in _IPV4_AT_THE_END) or (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
+        hidden.append(last)
     return [each for each in hidden if each is not None]
+
+
+def _is_this_machine(address: Address) -> bool:
+    """Whether the address is one of ours: the kernel lets nobody bind another."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True

@@ -17,10 +17,13 @@ class Breaker(msgspec.Struct, frozen=True):
     opened_at: int | None = None
 
     def state(self, now: int, open_ms: int) -> State:
-        """Open for `open_ms` milliseconds, then half-open until the probe's result."""
+        """Open for `open_ms` milliseconds, then half-open until the probe's result.
+
+        Half-open too if the clock was set back meanwhile: an opening in the future would last for hours.
+        """
         if self.opened_at is None:
             return "closed"
-        return "open" if now < self.opened_at + open_ms else "half-open"
+        return "open" if self.opened_at <= now < self.opened_at + open_ms else "half-open"
 
     def opens_until(self, open_ms: int) -> int:
         """When the probe may go, in milliseconds; 0 while closed."""

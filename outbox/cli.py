@@ -9,6 +9,7 @@ from uuid import uuid4
 import click
 import msgspec
 import structlog
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -43,7 +44,8 @@ def run(supervised: bool, data: str | None) -> None:
     """
     settings = settings_from(data)
     configure(settings.log_level)
-    asyncio.run(_run(settings, supervised))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings, supervised))
 
 
 async def _run(settings: Settings, supervised: bool) -> None:

@@ -1,10 +1,21 @@
 """Claiming deliveries, and recording what became of them: steps of the ledger."""
 
+import sqlite3
+
 import msgspec
 
 from outbox.breaker import Breaker
-from outbox.ledger import Ledger
 from outbox.sender import Outcome
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """An endpoint as a sender needs it. `concurrency` is how many of its deliveries may be on their way at once."""
+
+    url: str
+    sealed_secret: str
+    previous_sealed_secret: str | None
+    previous_valid_until: int | None
+    concurrency: int
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -14,67 +25,69 @@ class Claimed(msgspec.Struct, frozen=True):
     payload: bytes
     attempts: int
     round: int
+    destination: Destination
 
 
-class Destination(msgspec.Struct, frozen=True):
-    """An endpoint as a sender needs it."""
-
-    url: str
-    sealed_secret: str
-    previous_sealed_secret: str | None
-    previous_valid_until: int | None
-    concurrency: int
-
-
-async def take_back(ledger: Ledger, now: int) -> None:
+def take_back(connection: sqlite3.Connection, now: int) -> None:
     """After a crash: what was being sent may or may not have arrived, so it is sent again, with the same id."""
-    await ledger.rows(
+    connection.execute(
         "UPDATE deliveries SET state = 'pending', next_attempt_at = ?, failure = 'interrupted by a restart'"
         " WHERE state = 'sending'",
         (now,),
     )
-    await ledger.rows(
+    connection.execute(
         "UPDATE deliveries SET state = 'cancelled', payload = NULL, finished_at = ?"
         " WHERE state = 'pending' AND withdrawn",
         (now,),
     )
 
 
-async def destination(ledger: Ledger, endpoint_id: str) -> Destination | None:
+def destination(connection: sqlite3.Connection, endpoint_id: str) -> Destination | None:
     """Where an active endpoint is; None if it has been disabled or deleted."""
-    rows = await ledger.rows(
+    row = connection.execute(
         "SELECT url, sealed_secret, previous_sealed_secret, previous_valid_until, concurrency FROM endpoints"
         " WHERE id = ? AND state = 'active'",
         (endpoint_id,),
-    )
-    return Destination(*rows[0]) if rows else None
+    ).fetchone()
+    return Destination(*row) if row else None
 
 
-async def claim(ledger: Ledger, endpoint_id: str, now: int) -> Claimed | None:
-    """Mark the endpoint's oldest due delivery as being sent, and count the attempt."""
-    rows = await ledger.rows(
+def claim(connection: sqlite3.Connection, endpoint_id: str, now: int) -> Claimed | None:
+    """Mark the endpoint's oldest due delivery as being sent, and count the attempt; None if there is none to send.
+
+    The endpoint is looked at in the same transaction: one that was deleted just now gets nothing more.
+    """
+    place = destination(connection, endpoint_id)
+    if place is None:
+        return None
+    row = connection.execute(
         "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, round = round + 1 WHERE id ="
         " (SELECT id FROM deliveries WHERE endpoint_id = ? AND state = 'pending' AND next_attempt_at <= ?"
         "  ORDER BY next_attempt_at, position LIMIT 1)"
         " RETURNING id, payload, attempts, round",
         (endpoint_id, now),
-    )
-    return Claimed(*rows[0]) if rows else None
+    ).fetchone()
+    if row is None:
+        return None
+    delivery_id, payload, attempts, round_ = row
+    return Claimed(delivery_id, payload, attempts, round_, place)
 
 
-async def next_due(ledger: Ledger, endpoint_id: str) -> int | None:
-    """When the endpoint's next delivery is due (milliseconds), None if nothing waits."""
-    rows = await ledger.rows(
+def next_due(connection: sqlite3.Connection, endpoint_id: str) -> int | None:
+    """When the endpoint's next delivery is due (milliseconds), None if nothing waits that may be sent."""
+    if destination(connection, endpoint_id) is None:
+        return None
+    [due] = connection.execute(
         "SELECT MIN(next_attempt_at) FROM deliveries WHERE endpoint_id = ? AND state = 'pending'", (endpoint_id,)
-    )
-    return None if rows[0][0] is None else int(rows[0][0])
+    ).fetchone()
+    return None if due is None else int(due)
 
 
-async def record(
-    ledger: Ledger, endpoint_id: str, claimed: Claimed, outcome: Outcome, *, began: int, now: int, wait: float | None
+def record(
+    connection: sqlite3.Connection, claimed: Claimed, outcome: Outcome, *, began: int, now: int, wait: float | None
 ) -> None:
     """Write down an attempt. `wait` is seconds until the next one; None ends the delivery, dead if it failed."""
-    await ledger.rows(
+    connection.execute(
         "INSERT OR REPLACE INTO attempts"
         " (delivery_id, number, started_at, ended_at, failure_class, status, detail, excerpt)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -90,14 +103,14 @@ async def record(
         ),
     )
     if outcome.failure_class is None:
-        await ledger.rows(
+        connection.execute(
             "UPDATE deliveries SET state = 'delivered', payload = NULL, finished_at = ?, failure_class = NULL,"
             " failure = NULL WHERE id = ?",
             (now, claimed.id),
         )
         return
     dead = wait is None
-    await ledger.rows(
+    connection.execute(
         "UPDATE deliveries SET state = ?, finished_at = ?, next_attempt_at = ?, failure_class = ?, failure = ?"
         " WHERE id = ?",
         (
@@ -109,32 +122,34 @@ async def record(
             claimed.id,
         ),
     )
-    await _cancel_if_withdrawn(ledger, claimed.id, now)
+    _cancel_if_withdrawn(connection, claimed.id, now)
 
 
-async def disable(ledger: Ledger, endpoint_id: str, reason: str) -> None:
+def disable(connection: sqlite3.Connection, endpoint_id: str, reason: str) -> None:
     """Send nothing more to an endpoint; what waits for it stays."""
-    await ledger.rows(
+    connection.execute(
         "UPDATE endpoints SET state = 'disabled', disabled_reason = ? WHERE id = ? AND state = 'active'",
         (reason, endpoint_id),
     )
 
 
-async def load_breaker(ledger: Ledger, endpoint_id: str) -> Breaker:
-    rows = await ledger.rows("SELECT failures, opened_at FROM breakers WHERE endpoint_id = ?", (endpoint_id,))
-    return Breaker(*rows[0]) if rows else Breaker()
+def load_breaker(connection: sqlite3.Connection, endpoint_id: str) -> Breaker:
+    row = connection.execute(
+        "SELECT failures, opened_at FROM breakers WHERE endpoint_id = ?", (endpoint_id,)
+    ).fetchone()
+    return Breaker(*row) if row else Breaker()
 
 
-async def save_breaker(ledger: Ledger, endpoint_id: str, breaker: Breaker) -> None:
-    await ledger.rows(
+def save_breaker(connection: sqlite3.Connection, endpoint_id: str, breaker: Breaker) -> None:
+    connection.execute(
         "INSERT OR REPLACE INTO breakers (endpoint_id, failures, opened_at) VALUES (?, ?, ?)",
         (endpoint_id, breaker.failures, breaker.opened_at),
     )
 
 
-async def _cancel_if_withdrawn(ledger: Ledger, delivery_id: str, now: int) -> None:
+def _cancel_if_withdrawn(connection: sqlite3.Connection, delivery_id: str, now: int) -> None:
     """Its webhook or message may have been deleted while the attempt was under way: then it was the last."""
-    await ledger.rows(
+    connection.execute(
         "UPDATE deliveries SET state = 'cancelled', payload = NULL, finished_at = ? WHERE id = ? AND withdrawn",
         (now, delivery_id),
     )

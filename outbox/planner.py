@@ -1,8 +1,8 @@
 """From events to deliveries: who wants what, decided without I/O."""
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+import sqlite3
+from collections.abc import Callable, Iterable
 from uuid import UUID, uuid5
 
 import msgspec
@@ -26,6 +26,7 @@ class Endpoint(msgspec.Struct):
     url: str
     events: frozenset[str]
     rooms: frozenset[str] | None
+    created_position: int
     active: bool = True
 
     def wants(self, event: Event) -> bool:
@@ -67,7 +68,8 @@ def plan(recorded: RecordedEvent, endpoints: Iterable[Endpoint], epoch: str) -> 
     elif getattr(event, "origin", "live") == "import":
         return []
     else:
-        wanting = [each for each in endpoints if each.wants(event)]
+        # By position, not by when the planner learnt of it: a page that could not be written is planned again.
+        wanting = [each for each in endpoints if recorded.position > each.created_position and each.wants(event)]
     if not wanting:
         return []
     payload = payload_of(event)
@@ -83,7 +85,7 @@ def plan(recorded: RecordedEvent, endpoints: Iterable[Endpoint], epoch: str) -> 
 class Planner:
     """Follows the log and writes deliveries, endpoint changes and the cursor in one transaction a page."""
 
-    def __init__(self, ledger: Ledger, reader: LogReader, now_ms: Any) -> None:
+    def __init__(self, ledger: Ledger, reader: LogReader, now_ms: Callable[[], int]) -> None:
         self._ledger = ledger
         self._reader = reader
         self._now_ms = now_ms
@@ -92,14 +94,15 @@ class Planner:
     async def load(self) -> None:
         """Learn the endpoints that are known already."""
         for row in await self._ledger.rows(
-            "SELECT id, url, events, rooms, state FROM endpoints WHERE state <> 'deleted'"
+            "SELECT id, url, events, rooms, created_position, state FROM endpoints WHERE state <> 'deleted'"
         ):
             self._endpoints[row[0]] = Endpoint(
                 row[0],
                 row[1],
                 frozenset(msgspec.json.decode(row[2])),
                 None if row[3] is None else frozenset(msgspec.json.decode(row[3])),
-                row[4] == "active",
+                row[4],
+                row[5] == "active",
             )
 
     def disable(self, endpoint_id: str) -> None:
@@ -113,10 +116,10 @@ class Planner:
         tip: Tip = await asyncio.to_thread(self._reader.tip_at, events[-1].position)
         woken: set[str] = set()
 
-        async def step(ledger: Ledger) -> None:
+        def step(connection: sqlite3.Connection) -> None:
             for recorded in events:
-                woken.update(await self._take_one(ledger, recorded, tip.epoch))
-            await ledger.rows(
+                woken.update(self._take_one(connection, recorded, tip.epoch))
+            connection.execute(
                 "INSERT OR REPLACE INTO cursor (id, position, chain, epoch) VALUES (1, ?, ?, ?)",
                 (tip.position, tip.chain, tip.epoch),
             )
@@ -124,30 +127,30 @@ class Planner:
         await self._ledger.write(step)
         return woken
 
-    async def _take_one(self, ledger: Ledger, recorded: RecordedEvent, epoch: str) -> set[str]:
+    def _take_one(self, connection: sqlite3.Connection, recorded: RecordedEvent, epoch: str) -> set[str]:
         event = recorded.event
         if isinstance(event, happened.WebhookCreated):
-            await self._add(ledger, event, recorded.position)
+            self._add(connection, event, recorded.position)
         elif isinstance(event, happened.WebhookSecretRotated):
-            await ledger.rows(
+            connection.execute(
                 "UPDATE endpoints SET previous_sealed_secret = sealed_secret, previous_valid_until = ?,"
                 " sealed_secret = ? WHERE id = ?",
                 (event.previous_valid_until, event.sealed_secret, event.webhook_id),
             )
         elif isinstance(event, happened.WebhookDeleted):
-            await self._remove(ledger, event)
+            self._remove(connection, event)
         elif isinstance(event, happened.MessageDeleted):
-            await self._forget_text(ledger, event.message_id)
+            self._forget_text(connection, event.message_id)
         elif isinstance(event, happened.DeliveryReplayRequested):
-            return await self._replay(ledger, event)
+            return self._replay(connection, event)
         planned = plan(recorded, self._endpoints.values(), epoch)
         if planned:
-            await self._insert(ledger, planned)
+            self._insert(connection, planned)
         return {each.endpoint_id for each in planned}
 
-    async def _insert(self, ledger: Ledger, planned: list[Planned]) -> None:
+    def _insert(self, connection: sqlite3.Connection, planned: list[Planned]) -> None:
         now = self._now_ms()
-        await ledger.many(
+        connection.executemany(
             "INSERT OR IGNORE INTO deliveries"
             " (id, endpoint_id, position, event_type, message_id, payload, next_attempt_at, planned_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -157,9 +160,9 @@ class Planner:
             ],
         )
 
-    async def _add(self, ledger: Ledger, event: happened.WebhookCreated, position: int) -> None:
+    def _add(self, connection: sqlite3.Connection, event: happened.WebhookCreated, position: int) -> None:
         rooms = None if event.rooms is None else encode(event.rooms).decode()
-        await ledger.rows(
+        connection.execute(
             "INSERT OR IGNORE INTO endpoints (id, url, events, rooms, sealed_secret, created_position)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (event.webhook_id, event.url, encode(event.events).decode(), rooms, event.sealed_secret, position),
@@ -169,36 +172,37 @@ class Planner:
             event.url,
             frozenset(event.events),
             None if event.rooms is None else frozenset(event.rooms),
+            position,
         )
 
-    async def _remove(self, ledger: Ledger, event: happened.WebhookDeleted) -> None:
+    def _remove(self, connection: sqlite3.Connection, event: happened.WebhookDeleted) -> None:
         self._endpoints.pop(event.webhook_id, None)
-        await ledger.rows("UPDATE endpoints SET state = 'deleted' WHERE id = ?", (event.webhook_id,))
-        await ledger.rows(
+        connection.execute("UPDATE endpoints SET state = 'deleted' WHERE id = ?", (event.webhook_id,))
+        connection.execute(
             "UPDATE deliveries SET state = 'cancelled', payload = NULL, failure = 'the webhook was deleted',"
             " finished_at = ? WHERE endpoint_id = ? AND state IN ('pending', 'dead')",
             (self._now_ms(), event.webhook_id),
         )
-        await ledger.rows(
+        connection.execute(
             "UPDATE deliveries SET withdrawn = 1 WHERE endpoint_id = ? AND state = 'sending'", (event.webhook_id,)
         )
 
-    async def _forget_text(self, ledger: Ledger, message_id: str) -> None:
+    def _forget_text(self, connection: sqlite3.Connection, message_id: str) -> None:
         """What was deleted must not leave late, neither by a retry nor by a replay."""
-        await ledger.rows(
+        connection.execute(
             "UPDATE deliveries SET state = 'cancelled', payload = NULL, failure = 'the message was deleted',"
             " finished_at = ? WHERE message_id = ? AND state IN ('pending', 'dead')",
             (self._now_ms(), message_id),
         )
-        await ledger.rows(
+        connection.execute(
             "UPDATE deliveries SET withdrawn = 1 WHERE message_id = ? AND state = 'sending'", (message_id,)
         )
 
-    async def _replay(self, ledger: Ledger, event: happened.DeliveryReplayRequested) -> set[str]:
+    def _replay(self, connection: sqlite3.Connection, event: happened.DeliveryReplayRequested) -> set[str]:
         """Give dead letters a fresh schedule; a request that was seen before does nothing."""
-        if await ledger.rows("SELECT 1 FROM replays WHERE id = ?", (event.replay_id,)):
+        if connection.execute("SELECT 1 FROM replays WHERE id = ?", (event.replay_id,)).fetchone():
             return set()
-        rows = await ledger.rows(
+        rows = connection.execute(
             "UPDATE deliveries SET state = 'pending', round = 0, next_attempt_at = ?, finished_at = NULL"
             " WHERE state = 'dead' AND payload IS NOT NULL"
             " AND (? = '[]' OR id IN (SELECT value FROM json_each(?)))"
@@ -211,8 +215,8 @@ class Planner:
                 event.webhook_id,
                 event.since or 0,
             ),
-        )
-        await ledger.rows(
+        ).fetchall()
+        connection.execute(
             "INSERT INTO replays (id, at, replayed) VALUES (?, ?, ?)", (event.replay_id, event.at, len(rows))
         )
         return {row[0] for row in rows}

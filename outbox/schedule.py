@@ -41,8 +41,9 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
         return float(min(int(text[:9]), LONGEST_RETRY_AFTER))
     try:
         moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - now).total_seconds()
+    except (TypeError, ValueError, OverflowError):  # the last for a year that no calendar has
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - now).total_seconds(), 0.0), float(LONGEST_RETRY_AFTER))
+    return min(max(seconds, 0.0), float(LONGEST_RETRY_AFTER))

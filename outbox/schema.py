@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (endpoint_id, next_attempt_at, position)
     WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS deliveries_unfinished ON deliveries (state, finished_at) WHERE state IN ('sending', 'dead');
+CREATE INDEX IF NOT EXISTS deliveries_of_endpoint ON deliveries (endpoint_id, position);
 CREATE INDEX IF NOT EXISTS deliveries_of_message ON deliveries (message_id) WHERE message_id IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS attempts (

@@ -90,11 +90,10 @@ class Sender:
         headers = signing.headers(webhook_id, self._clock.now_ms() // 1000, payload, secrets)
         headers["Content-Type"] = "application/json"
         try:
-            target = URL(url)
+            target = _usable(url)
             if is_numeric(target.host or ""):
                 self._guard.check((target.host or "").strip("[]"), target.port or 0)
-            async with self._session.post(target, data=payload, headers=headers, allow_redirects=False) as response:
-                return await self._judge(response)
+            response = await self._session.post(target, data=payload, headers=headers, allow_redirects=False)
         except AddressBlocked as error:
             return Outcome("blocked", str(error))
         except (aiohttp.InvalidURL, ValueError) as error:
@@ -106,6 +105,8 @@ class Sender:
             if blocked is not None:
                 return Outcome("blocked", str(blocked))
             return Outcome("network", _plain(error))
+        async with response:
+            return await self._judge(response)
 
     async def _judge(self, response: aiohttp.ClientResponse) -> Outcome:
         """The status decides; the body is only for whoever asks why."""
@@ -137,6 +138,16 @@ class Sender:
             return body  # cut off in the middle: the status had arrived, and it is what counts
         response.close()  # there is more than we want; the connection is not worth keeping for it
         return body
+
+
+def _usable(url: str) -> URL:
+    """Raises `ValueError` for what no webhook may be: another scheme, no host, credentials in the address."""
+    target = URL(url)
+    if target.scheme not in ("http", "https") or not target.host:
+        raise ValueError("it must be http:// or https:// and name a host")
+    if target.user is not None or target.password is not None:
+        raise ValueError("it must not hold a user name or password")
+    return target
 
 
 def _plain(error: BaseException) -> str:

@@ -1,0 +1,202 @@
+"""Delivering to one endpoint, at its own pace: claim, send, write down, claim the next.
+
+By default one delivery is on its way at a time, oldest first, and the next is sent only when the
+result of the last is durable: a kill can then repeat one delivery of an endpoint, the one that was
+on its way. Result and next claim are one step of the ledger, so one fsync serves both and a single
+endpoint still takes well over a thousand a second. An endpoint's `concurrency` raises the number on
+their way, and with it what a kill may repeat; speed over many endpoints needs no such thing.
+"""
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from campfire.clock import Clock
+from campfire.config import Settings
+from campfire.sealing import Sealer
+from outbox import deliveries
+from outbox.breaker import Breaker
+from outbox.deliveries import Claimed, Destination
+from outbox.ledger import Ledger, Step
+from outbox.schedule import delay_after
+from outbox.sender import Outcome, Sender
+
+Result = TypeVar("Result")
+
+_UNWRITABLE_SECONDS = 1.0
+_LONGEST_SLEEP = 60.0
+
+log = structlog.get_logger()
+
+
+class Means(msgspec.Struct, frozen=True):
+    """What all endpoints deliver with. `on_gone` hears of an endpoint that answered 410."""
+
+    settings: Settings
+    ledger: Ledger
+    sender: Sender
+    sealer: Sealer
+    clock: Clock
+    chance: random.Random
+    stopping: asyncio.Event
+    on_gone: Callable[[str], None]
+
+
+class EndpointSender:
+    """`wake` it whenever there may be something to send; its task lasts for as long as there is."""
+
+    def __init__(self, endpoint_id: str, means: Means) -> None:
+        self._id = endpoint_id
+        self._means = means
+        self._open_ms = round(means.settings.webhook_breaker_seconds * 1000)
+        self._breaker: Breaker | None = None
+        self._concurrency = 1
+        self._woken = asyncio.Event()
+        self._lanes: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Deliver until nothing waits or the worker stops; what is on its way then is finished first.
+
+        Raises what no receiver can cause: a secret that cannot be opened, a disk that cannot be trusted.
+        """
+        try:
+            if self._breaker is None:
+                self._breaker = await self._written(lambda connection: deliveries.load_breaker(connection, self._id))
+            while self._breaker is not None and not self._means.stopping.is_set():
+                self._woken.clear()
+                if not await self._send_or_wait(self._breaker):
+                    break
+        finally:
+            await asyncio.gather(*self._lanes, return_exceptions=True)
+        if self._failure is not None:
+            raise self._failure
+
+    async def _send_or_wait(self, breaker: Breaker) -> bool:
+        """Put one more delivery on its way, or wait until that may be possible; False if nothing is left to do."""
+        if self._failure is not None:
+            return False
+        now = self._means.clock.now_ms()
+        state = breaker.state(now, self._open_ms)
+        if state == "open":
+            await self._sleep_until(breaker.opens_until(self._open_ms))
+        elif len(self._lanes) >= (1 if state == "half-open" else self._concurrency):
+            await self._sleep_until(None)
+        else:
+            claimed, due = await self._written(lambda connection: self._claimed_or_due(connection, now)) or (None, None)
+            if claimed is not None:
+                self._start_lane(claimed)
+            elif due is not None or self._lanes:
+                await self._sleep_until(due)
+            else:
+                return self._woken.is_set()  # planned between our look and now: look again
+        return True
+
+    def _claimed_or_due(self, connection: sqlite3.Connection, now: int) -> tuple[Claimed | None, int | None]:
+        claimed = deliveries.claim(connection, self._id, now)
+        return claimed, None if claimed else deliveries.next_due(connection, self._id)
+
+    def _start_lane(self, claimed: Claimed) -> None:
+        self._concurrency = claimed.destination.concurrency
+        lane = asyncio.create_task(self._send_on(claimed), name=f"delivery to {self._id}")
+        self._lanes.add(lane)
+        lane.add_done_callback(self._end_lane)
+
+    def _end_lane(self, lane: "asyncio.Task[None]") -> None:
+        self._lanes.discard(lane)
+        if not lane.cancelled() and lane.exception() is not None:
+            self._failure = lane.exception()
+        self._woken.set()
+
+    async def _send_on(self, first: Claimed) -> None:
+        """Send one delivery after another for as long as they are due."""
+        claimed: Claimed | None = first
+        while claimed is not None:
+            began = self._means.clock.now_ms()
+            place = claimed.destination
+            outcome = await self._means.sender.attempt(
+                claimed.id, place.url, claimed.payload, self._secrets(place, began)
+            )
+            claimed = await self._settle(claimed, outcome, began)
+
+    async def _settle(self, claimed: Claimed, outcome: Outcome, began: int) -> Claimed | None:
+        """Write down the result and claim the next delivery, in one commit, unless there is a reason to pause."""
+        now = self._means.clock.now_ms()
+        before = self._breaker or Breaker()
+        after = before.after_success() if outcome.failure_class is None else before.after_failure(now)
+        self._breaker = after
+        wait = None if outcome.is_final or outcome.failure_class is None else self._wait(claimed, outcome)
+        pauses = outcome.is_gone or after.opened_at is not None or len(self._lanes) > self._concurrency
+
+        def step(connection: sqlite3.Connection) -> Claimed | None:
+            deliveries.record(connection, claimed, outcome, began=began, now=now, wait=wait)
+            if after != before:
+                deliveries.save_breaker(connection, self._id, after)
+            if outcome.is_gone:
+                deliveries.disable(connection, self._id, "the receiver answered 410 Gone")
+            if pauses or self._means.stopping.is_set():
+                return None
+            return deliveries.claim(connection, self._id, now)
+
+        following = await self._written(step)
+        if outcome.is_gone:
+            self._means.on_gone(self._id)
+        if outcome.failure_class is not None:
+            log.warning(
+                "delivery_failed",
+                delivery=claimed.id,
+                endpoint=self._id,
+                attempt=claimed.attempts,
+                failure=outcome.failure_class,
+                detail=outcome.detail,
+                dead=wait is None,
+            )
+        return following
+
+    async def _written(self, step: Step[Result]) -> Result | None:
+        """Have `step` written, however long the disk is full: to forget a result would be to send it again.
+
+        Only a worker that is told to stop gives up; then None, and the next one repeats what was on its way.
+        """
+        while True:
+            try:
+                return await self._means.ledger.write(step)
+            except sqlite3.OperationalError as error:
+                log.error("outbox_unwritable", endpoint=self._id, error=str(error))
+                if self._means.stopping.is_set():
+                    return None
+                await _wait_for(self._means.stopping, _UNWRITABLE_SECONDS)
+
+    def _wait(self, claimed: Claimed, outcome: Outcome) -> float | None:
+        return delay_after(
+            claimed.round,
+            self._means.settings.webhook_retry_schedule,
+            chance=self._means.chance,
+            retry_after=outcome.retry_after,
+        )
+
+    def _secrets(self, place: Destination, now: int) -> list[str]:
+        secrets = [self._means.sealer.open(place.sealed_secret)]
+        previous, until = place.previous_sealed_secret, place.previous_valid_until
+        if previous is not None and until is not None and now < until:
+            secrets.append(self._means.sealer.open(previous))
+        return secrets
+
+    async def _sleep_until(self, at: int | None) -> None:
+        """Sleep until `at` (milliseconds) or a wake-up. Never for long at once: clocks are set."""
+        seconds = _LONGEST_SLEEP if at is None else max(0.0, (at - self._means.clock.now_ms()) / 1000)
+        await _wait_for(self._woken, min(seconds, _LONGEST_SLEEP) + 0.001)
+
+
+async def _wait_for(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

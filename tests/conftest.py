@@ -1,0 +1,16 @@
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from hypothesis import settings
+
+# How long an example takes depends on what else the machine does; the limit for a whole test is pytest's.
+settings.register_profile("campfire", deadline=None)
+settings.load_profile("campfire")
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_this_test_alone() -> Iterator[None]:
+    """A command that ran in this process has set up logging for it; the next test captures its own."""
+    yield
+    structlog.reset_defaults()
