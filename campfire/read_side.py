@@ -172,8 +172,15 @@ class ReadSide:
         built = await asyncio.to_thread(
             rebuild_beside, self._reader, new, progress=progress, should_stop=lambda: self._stop
         )
-        digests: dict[str, str] = await in_writer_turn(lambda: self._swap(built, new))
-        await self.queries.reopen()
+        loop = asyncio.get_running_loop()
+
+        def swap() -> dict[str, str]:
+            digests = self._swap(built, new)
+            # The writer waits: whatever it acknowledges next must be seen by whoever asks then.
+            asyncio.run_coroutine_threadsafe(self.queries.reopen(), loop).result()
+            return digests
+
+        digests: dict[str, str] = await in_writer_turn(swap)
         return digests
 
     def _swap(self, built: Projector, new: Path) -> dict[str, str]:

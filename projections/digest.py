@@ -17,14 +17,16 @@ def digest_of(
     """SHA-256 (hex) of each table's rows, in an order that does not depend on how they came to be.
 
     For the full-text index both its copy of the text and the words that can be found: how many
-    messages hold each, and how often. Tracking positions are left out.
+    messages hold each, and how often. Tracking positions are left out; a table that is not there is "missing".
     """
     return {table: _table_digest(connection, table) for each in all_projections for table in each.tables}
 
 
 def _table_digest(connection: sqlite3.Connection, table: str) -> str:
-    [(definition,)] = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchall()
-    if f"USING {_FULL_TEXT}" in definition:
+    definition = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+    if definition is None:
+        return "missing"
+    if f"USING {_FULL_TEXT}" in definition[0]:
         text = connection.execute(f"SELECT rowid, * FROM {table} ORDER BY rowid")
         return _digest_of_rows(text, _words(connection, table))
     columns = connection.execute(f"PRAGMA table_info({table})").fetchall()

@@ -120,9 +120,15 @@ class Projector:
                 progress(position, end)
 
     def build_indexes(self) -> None:
-        """Make the indexes that queries need; a rebuild does so when all rows are there."""
-        for projection in self._all:
-            self._connection.executescript(projection.indexes)
+        """Make the indexes that queries need; a rebuild does so when all rows are there.
+
+        Raises `ReadModelsUnavailable`.
+        """
+        try:
+            for projection in self._all:
+                self._connection.executescript(projection.indexes)
+        except sqlite3.Error as error:
+            raise ReadModelsUnavailable(str(error)) from error
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -201,6 +207,10 @@ class Projector:
         connection.execute("SAVEPOINT projection")
         try:
             projection.apply(connection, events)
+            # The full-text index writes what it gathered at the next savepoint. Let it do so, or fail, while
+            # the outer one can still take everything back: by the time a RELEASE fails it is gone.
+            connection.execute("SAVEPOINT written")
+            connection.execute("RELEASE projection")
         except Exception as error:
             if isinstance(error, MemoryError) or is_fault_of_the_file(error):
                 raise
@@ -210,7 +220,6 @@ class Projector:
                 return self._project_one_by_one(projection, events)
             log.exception("projection_stalled", projection=projection.name, position=events[0].position)
             return Stalled(projection.name, events[0].position, f"{type(error).__name__}: {error}")
-        connection.execute("RELEASE projection")
         return None
 
     def _project_one_by_one(self, projection: Projection, events: Sequence[RecordedEvent]) -> Stalled | None:

@@ -25,25 +25,30 @@ class ReadModels:
         self._wanted = connections
         # Unbounded, but never holds more than the connections that there are. None: closed for good.
         self._idle: asyncio.LifoQueue[_Connection | None] = asyncio.LifoQueue()
+        self._current: frozenset[_Connection] = frozenset()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Raises `sqlite3.Error` if the file cannot be read."""
-        for connection in await self._connect_all():
-            self._idle.put_nowait(connection)
+        self._use(await self._connect_all())
 
     async def close(self) -> None:
         """Wait for the queries that run, then close; those that still wait are refused."""
         for _ in range(self._wanted):
             await (await self._taken()).close()
         self._idle.put_nowait(None)
+        await asyncio.gather(*self._closing)
 
     async def reopen(self) -> None:
-        """Move to the file that is at the path now; a query that runs ends on the old one first."""
+        """Move to the file that is at the path now: every query that begins from here on reads that one.
+
+        Nobody waits: a query that runs ends on the old file, whose connection is then closed.
+        """
         fresh = await self._connect_all()
-        for connection in fresh:
-            old = await self._taken()
-            self._idle.put_nowait(connection)
-            await old.close()
+        outdated = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
+        self._use(fresh)
+        for connection in outdated:
+            self._give_back(connection)
 
     async def rows(self, statement: str, parameters: Iterable[Any] = (), *, seconds: float | None = None) -> list[Any]:
         """All rows of one statement.
@@ -54,13 +59,27 @@ class ReadModels:
         connection = await self._taken()
         query = asyncio.ensure_future(connection.rows(statement, parameters, seconds))
         # Only the query's own end frees the connection: who asked may have gone before it.
-        query.add_done_callback(lambda _: self._idle.put_nowait(connection))
+        query.add_done_callback(lambda _: self._give_back(connection))
         try:
             return await asyncio.shield(query)
         except asyncio.CancelledError:
             connection.give_up()
             query.add_done_callback(_forget)
             raise
+
+    def _use(self, connections: list["_Connection"]) -> None:
+        self._current = frozenset(connections)
+        for connection in connections:
+            self._idle.put_nowait(connection)
+
+    def _give_back(self, connection: "_Connection | None") -> None:
+        """Let the next query have the connection, or close it if the file has been swapped meanwhile."""
+        if connection is None or connection in self._current:
+            self._idle.put_nowait(connection)
+            return
+        closing = asyncio.ensure_future(connection.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def _taken(self) -> "_Connection":
         connection = await self._idle.get()

@@ -1,0 +1,150 @@
+"""Anything that can happen, in an order that makes sense, for property tests."""
+
+from hypothesis import strategies as st
+
+from campfire.domain import events as happened
+from campfire.domain import ids
+from projections_support.history import History
+
+PEOPLE, ROOMS = 3, 2
+_WORDS = st.text(alphabet="abcé ñΩ漢\u0301-_'\"*", min_size=1, max_size=12).filter(str.strip)
+_STEP = st.tuples(st.integers(0, 17), st.integers(0, 5), st.integers(0, 5), _WORDS)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    """People and rooms first, then up to sixty steps of every kind of event."""
+    chat = _Chat()
+    for kind, one, other, text in draw(st.lists(_STEP, max_size=60)):
+        chat.steps[kind](one, other, text)
+    return chat.history
+
+
+class _Chat:
+    """Turns numbers into something that may happen now; what may not, does not."""
+
+    def __init__(self) -> None:
+        self.history = History()
+        self.history.record(ids.ACCOUNT_STREAM, happened.AccountCreated(at=1, name="Acme", join_code="come-in"))
+        self.people = [self.history.person(name) for name in ("Ada", "Bob", "Cy")]
+        self.rooms = [self.history.room(*self.people[:2]), self.history.room()]
+        self.known = {(self.rooms[0], self.people[0]), (self.rooms[0], self.people[1])}
+        self.messages: list[tuple[str, str]] = []
+        self.sessions: list[tuple[str, str]] = []
+        self.webhooks: list[str] = []
+        self.steps = (
+            *[self.post] * 4,
+            self.edit,
+            self.delete,
+            self.join,
+            self.leave,
+            self.enter,
+            self.exit,
+            self.read,
+            self.rename,
+            self.archive,
+            self.set_password,
+            self.sign_in_or_out,
+            self.make_webhook,
+            self.change_webhook,
+            self.import_or_reset,
+        )
+
+    def post(self, one: int, other: int, text: str) -> None:
+        room_id = self.rooms[one % ROOMS]
+        # Times that repeat and go back, as an import of old messages makes them.
+        message_id = self.history.post(room_id, self.people[other % PEOPLE], text, at=1_000 + other)
+        self.messages.append((room_id, message_id))
+
+    def edit(self, one: int, _other: int, text: str) -> None:
+        if self.messages:
+            self.history.edit(*self.messages[one % len(self.messages)], text)
+
+    def delete(self, one: int, _other: int, _text: str) -> None:
+        if self.messages:
+            self.history.delete(*self.messages.pop(one % len(self.messages)))
+
+    def join(self, one: int, other: int, _text: str) -> None:
+        room_id, user_id = self.rooms[one % ROOMS], self.people[other % PEOPLE]
+        self.history.join(room_id, user_id)
+        self.known.add((room_id, user_id))
+
+    def leave(self, one: int, other: int, _text: str) -> None:
+        room_id, user_id = self.rooms[one % ROOMS], self.people[other % PEOPLE]
+        if (room_id, user_id) in self.known:
+            self.history.leave(room_id, user_id)
+
+    def enter(self, one: int, other: int, _text: str) -> None:
+        room_id, user_id = self.rooms[one % ROOMS], self.people[other % PEOPLE]
+        entered = happened.PresenceEntered(at=2, room_id=room_id, user_id=user_id)
+        self.history.record(ids.presence_stream(room_id, user_id), entered)
+
+    def exit(self, one: int, other: int, _text: str) -> None:
+        room_id, user_id = self.rooms[one % ROOMS], self.people[other % PEOPLE]
+        left = happened.PresenceLeft(at=3, room_id=room_id, user_id=user_id)
+        self.history.record(ids.presence_stream(room_id, user_id), left)
+
+    def read(self, one: int, other: int, _text: str) -> None:
+        self.history.read(self.rooms[one % ROOMS], self.people[other % PEOPLE], max(1, self.history.position - other))
+
+    def rename(self, one: int, _other: int, text: str) -> None:
+        room_id = self.rooms[one % ROOMS]
+        self.history.record(room_id, happened.RoomRenamed(at=4, room_id=room_id, name=text, by="Ada"))
+
+    def archive(self, one: int, _other: int, _text: str) -> None:
+        room_id = self.rooms[one % ROOMS]
+        self.history.record(room_id, happened.RoomArchived(at=5, room_id=room_id, by="Ada"))
+
+    def set_password(self, one: int, _other: int, text: str) -> None:
+        user_id = self.people[one % PEOPLE]
+        self.history.record(user_id, happened.PasswordSet(at=6, user_id=user_id, password_hash=text))
+
+    def sign_in_or_out(self, one: int, other: int, _text: str) -> None:
+        if self.sessions and one % 2:
+            session_id, user_id = self.sessions.pop()
+            ended = happened.SessionEnded(at=8, session_id=session_id, user_id=user_id, reason="revoked")
+            self.history.record(session_id, ended)
+            return
+        session_id, user_id = self.history.new_id(), self.people[other % PEOPLE]
+        started = happened.SessionStarted(
+            at=7, session_id=session_id, user_id=user_id, token_hash=f"hash of {session_id}", expires_at=9_999
+        )
+        self.history.record(session_id, started)
+        self.sessions.append((session_id, user_id))
+
+    def make_webhook(self, one: int, _other: int, text: str) -> None:
+        webhook_id = self.history.new_id()
+        created = happened.WebhookCreated(
+            at=9,
+            webhook_id=webhook_id,
+            url="https://example.org",
+            events=("message.posted",),
+            rooms=None if one % 2 else tuple(self.rooms),
+            sealed_secret=text,
+            by=self.people[0],
+        )
+        self.history.record(webhook_id, created)
+        self.webhooks.append(webhook_id)
+
+    def change_webhook(self, one: int, _other: int, text: str) -> None:
+        if not self.webhooks:
+            return
+        webhook_id = self.webhooks[-1]
+        changes = (
+            happened.WebhookSecretRotated(
+                at=10, webhook_id=webhook_id, sealed_secret=text, previous_valid_until=11, by="Ada"
+            ),
+            happened.WebhookTested(at=12, webhook_id=webhook_id, by="Ada"),
+            happened.WebhookDeleted(at=13, webhook_id=webhook_id, by="Ada"),
+        )
+        change = changes[one % len(changes)]
+        self.history.record(webhook_id, change)
+        if isinstance(change, happened.WebhookDeleted):
+            self.webhooks.remove(webhook_id)
+
+    def import_or_reset(self, one: int, other: int, text: str) -> None:
+        if one % 2:
+            self.history.record(ids.PRESENCE_RESET_STREAM, happened.PresenceReset(at=14))
+        else:
+            progressed = happened.ImportProgressed(at=15, source="irc", lines=other, digest=text)
+            self.history.record(ids.import_stream("irc"), progressed)
