@@ -148,8 +148,9 @@ def _refuse_unknown(texts: Mapping[str, str]) -> None:
     known = [_variable(field) for field in _READERS]
     for name in texts:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]}?" if near else f" Known are {', '.join(known)}."
+            # Without the prefix, which alone would make everything look alike.
+            near = get_close_matches(name.removeprefix("CAMPFIRE_").lower(), _READERS, n=1)
+            hint = f" Did you mean {_variable(near[0])}?" if near else f" Known are {', '.join(known)}."
             raise _invalid(f"There is no setting {name}.{hint}")
 
 

@@ -47,12 +47,17 @@ def server_is_running(settings: Settings) -> bool:
 
 @asynccontextmanager
 async def control_client(settings: Settings) -> AsyncIterator[ControlClient]:
-    """Talk to the server that uses `settings.data`."""
+    """Talk to the server that uses `settings.data`. Raises `CampfireError` `SHUTTING_DOWN` if it goes away."""
     connector = aiohttp.UnixConnector(path=str(settings.socket_path))
     # Imports and rebuilds take as long as they take; the server's own limits apply.
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        yield ControlClient(session)
+        try:
+            yield ControlClient(session)
+        except aiohttp.ClientError as error:
+            raise CampfireError(
+                "SHUTTING_DOWN", "The server stopped before it had answered. Run the same command again."
+            ) from error
 
 
 async def _result(response: aiohttp.ClientResponse) -> Any:

@@ -28,6 +28,7 @@ from campfire.errors import CampfireError
 from campfire.eventlog.errors import VersionConflict
 
 LONGEST_NAME = 100
+_YEAR_10000 = 253_402_300_800_000
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -164,7 +165,7 @@ class _Chunk:
         try:
             line = self._decode(raw)
             self._apply(number, line, _milliseconds(line.at))
-        except (msgspec.MsgspecError, UnicodeDecodeError, _MalformedLine) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _MalformedLine) as error:
             self.counts.malformed.append(Malformed(number, str(error)))
             return False
         return True
@@ -282,6 +283,6 @@ def _milliseconds(text: str) -> int:
         at = ms_from_iso(text)
     except ValueError as error:
         raise _MalformedLine(f"at is not an ISO 8601 time: {text!r}") from error
-    if at < 0:
-        raise _MalformedLine("at is before 1970")
+    if not 0 <= at < _YEAR_10000:
+        raise _MalformedLine("at is before 1970 or after 9999")
     return at

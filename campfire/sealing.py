@@ -45,11 +45,11 @@ class Sealer:
         return urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), None)).decode()
 
     def open(self, sealed: str) -> str:
-        """Undo `seal`. Raises `CampfireError` `CONFIGURATION_INVALID` if the key is another one."""
-        raw = urlsafe_b64decode(sealed)
+        """Undo `seal`. Raises `CampfireError` `CONFIGURATION_INVALID` if the key is another one or the text changed."""
         try:
+            raw = urlsafe_b64decode(sealed)
             return self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None).decode()
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise CampfireError(
                 "CONFIGURATION_INVALID", "A secret was sealed with another server.key; bring that file back."
             ) from error

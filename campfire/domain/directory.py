@@ -288,7 +288,9 @@ class Directory:
         self._present.clear()
 
     def _read_position_moved(self, event: happened.ReadPositionMoved, _: RecordedEvent) -> None:
-        self._read_positions[event.room_id, event.user_id] = event.position
+        # Two moves may have been decided before either was recorded; the farther one stands.
+        if event.position > self.read_position(event.room_id, event.user_id):
+            self._read_positions[event.room_id, event.user_id] = event.position
 
     def _webhook_created(self, event: happened.WebhookCreated, recorded: RecordedEvent) -> None:
         self.add_webhook(

@@ -41,8 +41,7 @@ def fit_body(body: str, *, truncate: bool) -> tuple[str, int | None]:
     Cuts between grapheme clusters (UAX #29), so that no letter or emoji is torn. Raises
     `MessageTooLong` unless `truncate`, and `ValidationFailed` for a body that is blank or not text.
     """
-    if not body or body.isspace():
-        raise ValidationFailed("A message needs some text.", errors=[{"field": "body", "message": "is blank"}])
+    _require_text(body)
     if "\0" in body:
         raise ValidationFailed(
             "A message cannot hold the character NUL.", errors=[{"field": "body", "message": "contains NUL"}]
@@ -57,7 +56,9 @@ def fit_body(body: str, *, truncate: bool) -> tuple[str, int | None]:
             length=len(body),
             limit=MAX_CHARACTERS,
         )
-    return _cut(body), len(body)
+    kept = _cut(body)
+    _require_text(kept)
+    return kept, len(body)
 
 
 def decide_post(
@@ -134,6 +135,11 @@ def _require_changeable(directory: Directory, message: MessageState, actor_id: s
         raise PermissionDenied("Only the author or an administrator may change a message.")
     if room.archived:
         raise RoomArchivedError("The room is archived; its messages stay as they are.")
+
+
+def _require_text(body: str) -> None:
+    if not body or body.isspace():
+        raise ValidationFailed("A message needs some text.", errors=[{"field": "body", "message": "is blank"}])
 
 
 def _utf8_length(body: str) -> int:
