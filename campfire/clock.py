@@ -1,7 +1,6 @@
 """Where time comes from. Everything that needs the time takes a `Clock`, so that tests can own it."""
 
 import time
-from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -44,18 +43,3 @@ class ManualClock:
         """Move both clocks forward by `seconds`."""
         self._now_ms += round(seconds * 1000)
         self._monotonic += seconds
-
-
-def iso_from_ms(at_ms: int) -> str:
-    """ISO 8601 in UTC with milliseconds, as every time in the API is written."""
-    seconds, milliseconds = divmod(at_ms, 1000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
-
-
-def ms_from_iso(text: str) -> int:
-    """Read an ISO 8601 time; one without an offset is taken as UTC. Raises `ValueError`."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)

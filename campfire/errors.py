@@ -149,6 +149,13 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
     ErrorKind(
         "SEARCH_UNAVAILABLE", 503, "Search is being rebuilt or took too long", True, "Chat goes on; try again shortly."
     ),
+    ErrorKind(
+        "REQUEST_TIMEOUT",
+        408,
+        "The request did not arrive in time",
+        True,
+        "Send it again; if it happens often, look at the connection.",
+    ),
     ErrorKind("SHUTTING_DOWN", 503, "The server is stopping", True, "Connect again; it will be back."),
     ErrorKind(
         "SLOW_CONSUMER",

@@ -10,7 +10,6 @@ from typing import Literal
 
 import msgspec
 
-from campfire.clock import ms_from_iso
 from campfire.domain import ids
 from campfire.domain.events import (
     Event,
@@ -26,6 +25,7 @@ from campfire.domain.events import (
 from campfire.engine import Engine
 from campfire.errors import CampfireError
 from campfire.eventlog.errors import VersionConflict
+from campfire.iso_times import ms_from_iso
 
 LONGEST_NAME = 100
 _YEAR_10000 = 253_402_300_800_000

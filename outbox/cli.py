@@ -13,12 +13,13 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from campfire.clock import SystemClock, iso_from_ms, ms_from_iso
+from campfire.clock import SystemClock
 from campfire.command_line import EXIT_CODES_HELP, data_option, json_option, print_json, settings_from, telling_errors
 from campfire.config import Settings
 from campfire.control_client import control_client, server_is_running
 from campfire.errors import CampfireError
 from campfire.eventlog.data_lock import DataLock
+from campfire.iso_times import iso_from_ms, ms_from_iso
 from campfire.logging import configure
 from outbox.queries import DeadLetter, dead_letters, outbox_status
 from outbox.worker import Worker

@@ -9,8 +9,9 @@ import msgspec
 
 from campfire.domain import events as happened
 from campfire.domain.events import Event, RecordedEvent
-from campfire.domain.public_view import audience_of, iso_time, public_view
+from campfire.domain.public_view import audience_of, public_view
 from campfire.eventlog.reader import LogReader, Tip
+from campfire.iso_times import iso_from_ms
 from outbox.ledger import Ledger
 
 _NAMESPACE = UUID("0f3a1a52-6d3f-5c0e-9b63-0a5a0cf0c6de")
@@ -57,7 +58,7 @@ def delivery_id(epoch: str, endpoint_id: str, position: int) -> str:
 
 def payload_of(event: Event) -> bytes:
     """The body, in the shape of Standard Webhooks 1.0, "Payload structure"; the data is the feed's."""
-    return encode({"type": event.topic, "timestamp": iso_time(event.at), "data": public_view(event)})
+    return encode({"type": event.topic, "timestamp": iso_from_ms(event.at), "data": public_view(event)})
 
 
 def plan(recorded: RecordedEvent, endpoints: Iterable[Endpoint], epoch: str) -> list[Planned]:

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from campfire.clock import iso_from_ms, ms_from_iso
 from campfire.domain.events import RecordedEvent
 from campfire.eventlog.reader import LogReader
+from campfire.iso_times import iso_from_ms, ms_from_iso
 from projections.projector import Progress as Report
 
 _HIDDEN = ("password_hash", "token_hash", "sealed_secret")

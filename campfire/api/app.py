@@ -25,9 +25,10 @@ from campfire.api import (
 )
 from campfire.api.feed import FeedHub
 from campfire.api.feed.activity import Activity
+from campfire.api.feed.frames import ClientFrame
 from campfire.api.feed.http import LONGEST_WAIT, read_feed
 from campfire.api.feed.websocket import open_socket
-from campfire.api.keys import ACTIVITY, ENGINE, HUB, PASSWORDS, RATE_LIMITER, SIGN_IN_LIMITER
+from campfire.api.keys import ACTIVITY, BODY_SECONDS, ENGINE, HUB, PASSWORDS, RATE_LIMITER, SIGN_IN_LIMITER
 from campfire.api.middleware import guard
 from campfire.api.passwords import Passwords
 from campfire.api.rate_limit import RateLimiter
@@ -41,17 +42,30 @@ _LARGEST_BODY = 512 * 1024
 _SWEEP_SECONDS = 60
 _LOOK_SECONDS = 0.5
 
+_PLACE = (
+    Query("since", {"type": "integer", "minimum": 0}, "the last position that I have"),
+    Query("epoch", {"type": "string"}, "the epoch that I got it in"),
+)
+_WAIT = Query("wait", {"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT}, "seconds to wait for something")
 _FEED = Route(
     "GET",
     "/feed",
     read_feed,
     "What happened since a position that I may see: a long poll, or Server-Sent Events with that Accept header",
     {200: schemas.FeedPage},
-    queries=(
-        Query("since", {"type": "integer", "minimum": 0}, "the last position that I have"),
-        Query("epoch", {"type": "string"}, "the epoch that I got it in"),
-        Query("wait", {"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT}, "seconds to wait for something"),
-    ),
+    queries=(*_PLACE, _WAIT),
+    errors=("SHUTTING_DOWN",),
+    event_stream=True,
+)
+_SOCKET = Route(
+    "GET",
+    "/ws",
+    open_socket,
+    "The same over WebSocket, and posting with an acknowledgement after the commit",
+    {101: None},
+    queries=_PLACE,
+    errors=("WEBSOCKET_CONNECTION_FAILED", "ORIGIN_NOT_ALLOWED", "SHUTTING_DOWN"),
+    client_frames=ClientFrame,
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -63,6 +77,7 @@ ROUTES: tuple[Route, ...] = (
     *search.ROUTES,
     *webhooks.ROUTES,
     _FEED,
+    _SOCKET,
     *health.ROUTES,
 )
 
@@ -70,20 +85,24 @@ log = structlog.get_logger()
 http_log = logging.getLogger("campfire.http")
 
 
-def build_app(engine: Engine, hub: FeedHub) -> web.Application:
-    """The whole HTTP and WebSocket interface over one engine."""
+def build_app(engine: Engine, hub: FeedHub, *, body_seconds: float = 60) -> web.Application:
+    """The whole HTTP and WebSocket interface over one engine.
+
+    A request's body must have arrived `body_seconds` after its head; one that never comes would hold
+    its connection for ever.
+    """
     http_log.addFilter(_is_our_fault)
     app = web.Application(middlewares=[guard], client_max_size=_LARGEST_BODY, handler_args={"logger": http_log})
     app[ENGINE] = engine
     app[HUB] = hub
     app[ACTIVITY] = Activity(engine, hub)
     app[PASSWORDS] = Passwords()
+    app[BODY_SECONDS] = body_seconds
     app[SIGN_IN_LIMITER] = RateLimiter(engine.clock, limit=10, seconds=180)
     if engine.settings.rate_limit_rpm:
         app[RATE_LIMITER] = RateLimiter(engine.clock, limit=engine.settings.rate_limit_rpm, seconds=60)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
-    app.router.add_get("/ws", open_socket)
     _add_documentation(app)
     app.cleanup_ctx.append(_running)
     return app

@@ -51,6 +51,8 @@ def errors_page() -> str:
 def _operation(method: str, operation: dict[str, Any]) -> str:
     body = operation.get("requestBody")
     takes = f"<p>Takes {_reference(body['content']['application/json']['schema'])}.</p>" if body else ""
+    said = operation.get("x-client-frames", {}).get("anyOf", ())
+    takes += f"<p>The client sends {', '.join(map(_reference, said))}.</p>" if said else ""
     queries = "".join(
         f"<li><code>{escape(each['name'])}</code>: {escape(each['description'])}</li>"
         for each in operation["parameters"]
@@ -67,7 +69,10 @@ def _operation(method: str, operation: dict[str, Any]) -> str:
 
 
 def _content(answer: dict[str, Any]) -> str:
-    return ", ".join(_reference(content["schema"]) for content in answer.get("content", {}).values())
+    return ", ".join(
+        _reference(content["schema"]) if "$ref" in content["schema"] else f"<code>{escape(kind)}</code>"
+        for kind, content in answer.get("content", {}).items()
+    )
 
 
 def _reference(schema: dict[str, Any]) -> str:

@@ -18,5 +18,6 @@ HUB: "web.AppKey[FeedHub]" = web.AppKey("hub")
 PASSWORDS: "web.AppKey[Passwords]" = web.AppKey("passwords")
 RATE_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("rate_limiter")
 SIGN_IN_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("sign_in_limiter")
+BODY_SECONDS = web.AppKey("body_seconds", float)
 
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -40,13 +40,17 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception as error:
         response = problem_response(problem_from(error, request_id), _headers_of(error))
     if not response.prepared:
-        headers = response.headers
-        headers["X-Request-Id"] = request_id
-        for name, value in SECURITY_HEADERS.items():
-            headers.setdefault(name, value)
+        add_common_headers(request, response)
         for name, value in limits.items():
-            headers.setdefault(name, value)
+            response.headers.setdefault(name, value)
     return response
+
+
+def add_common_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """What every answer carries; one that is sent bit by bit calls this before its first bit."""
+    response.headers["X-Request-Id"] = request[REQUEST_ID]
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def _count(request: web.Request) -> dict[str, str]:

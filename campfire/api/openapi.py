@@ -12,7 +12,7 @@ from campfire.api.routes import Route
 from campfire.errors import CATALOGUE
 
 _ALWAYS = ("RATE_LIMIT_EXCEEDED", "SERVER_BUSY", "INTERNAL_ERROR")
-_WITH_BODY = ("MALFORMED_REQUEST", "VALIDATION_FAILED", "PAYLOAD_TOO_LARGE")
+_WITH_BODY = ("MALFORMED_REQUEST", "REQUEST_TIMEOUT", "VALIDATION_FAILED", "PAYLOAD_TOO_LARGE")
 _SIGNED_IN = ("AUTHENTICATION_REQUIRED",)
 _UNSAFE = ("ORIGIN_NOT_ALLOWED", "DATABASE_CONSTRAINT_VIOLATION", "DISK_FULL")
 
@@ -22,7 +22,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
     routes = tuple(routes)
     shapes: list[Any] = [Problem]
     for route in routes:
-        shapes += [shape for shape in (route.body, *route.answers.values()) if shape is not None]
+        shapes += [shape for shape in (route.body, *route.answers.values(), route.client_frames) if shape is not None]
     unique = list(dict.fromkeys(shapes))
     schemas, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
     ref = dict(zip(unique, schemas, strict=True))
@@ -57,6 +57,10 @@ def _operation(route: Route, ref: dict[Any, Any]) -> dict[str, Any]:
     }
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": ref[route.body]}}}
+    if route.event_stream:
+        operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    if route.client_frames is not None:
+        operation["x-client-frames"] = ref[route.client_frames]
     return operation
 
 

@@ -6,13 +6,13 @@ from typing import Literal
 import msgspec
 
 from campfire.api.schemas import Author, Message
-from campfire.clock import iso_from_ms
 from campfire.domain import ids
 from campfire.domain.errors import ClientMessageIdReused, MessageNotFound, RoomArchivedError
 from campfire.domain.events import MessagePosted, RecordedEvent
 from campfire.domain.messages import decide_post, fit_body
 from campfire.engine import Engine
 from campfire.eventlog.errors import VersionConflict
+from campfire.iso_times import iso_from_ms
 from projections.queries import messages
 from projections.queries.messages import MessageRow
 

@@ -49,16 +49,14 @@ async def create_room(request: web.Request) -> web.Response:
             at=engine.clock.now_ms(),
         )
     )
-    room = engine.directory.rooms[room_id]
-    return answer(room_view(room, with_members=True), 201 if recorded else 200)
+    return await _shown(engine, room_id, actor.user_id, 201 if recorded else 200)
 
 
 async def read_room(request: web.Request) -> web.Response:
     actor = authenticated(request)
     engine = request.app[ENGINE]
     room = readable_room(engine.directory, request.match_info["room_id"], actor.user_id)
-    counts = await unread.counts(engine.read_models, actor.user_id)
-    return answer(room_view(room, unread=counts.get(room.id, 0), with_members=True))
+    return await _shown(engine, room.id, actor.user_id)
 
 
 async def rename_room(request: web.Request) -> web.Response:
@@ -71,7 +69,7 @@ async def rename_room(request: web.Request) -> web.Response:
             engine.directory, room_id=room_id, name=wanted.name, actor_id=actor.user_id, at=engine.clock.now_ms()
         )
     )
-    return answer(room_view(engine.directory.rooms[room_id], with_members=True))
+    return await _shown(engine, room_id, actor.user_id)
 
 
 async def archive_room(request: web.Request) -> web.Response:
@@ -81,7 +79,7 @@ async def archive_room(request: web.Request) -> web.Response:
     await engine.perform(
         lambda: decide_archive_room(engine.directory, room_id=room_id, actor_id=actor.user_id, at=engine.clock.now_ms())
     )
-    return answer(room_view(engine.directory.rooms[room_id], with_members=True))
+    return await _shown(engine, room_id, actor.user_id)
 
 
 async def list_members(request: web.Request) -> web.Response:
@@ -106,7 +104,7 @@ async def add_member(request: web.Request) -> web.Response:
             at=engine.clock.now_ms(),
         )
     )
-    return answer(room_view(engine.directory.rooms[room_id], with_members=True))
+    return await _shown(engine, room_id, actor.user_id)
 
 
 async def remove_member(request: web.Request) -> web.Response:
@@ -140,6 +138,12 @@ async def mark_read(request: web.Request) -> web.Response:
         )
     )
     return no_content()
+
+
+async def _shown(engine: Engine, room_id: str, user_id: str, status: int = 200) -> web.Response:
+    counts = await unread.counts(engine.read_models, user_id)
+    room = engine.directory.rooms[room_id]
+    return answer(room_view(room, unread=counts.get(room_id, 0), with_members=True), status)
 
 
 async def _place_in(engine: Engine, room_id: str, wanted: schemas.MarkRead) -> int:

@@ -1,5 +1,6 @@
 """How an address of the API is declared: once, for the router, for validation and for OpenAPI."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -7,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
+from campfire.api.keys import BODY_SECONDS
 from campfire.api.schemas import Answer, Request
 from campfire.errors import CampfireError
 
@@ -29,7 +31,11 @@ class Query:
 
 @dataclass(frozen=True)
 class Route:
-    """One method at one address. `answers` maps status codes to the shape of the body (None: no body)."""
+    """One method at one address. `answers` maps status codes to the shape of the body (None: no body).
+
+    `event_stream`: the same comes as Server-Sent Events if asked for. `client_frames`: what may be
+    said over the WebSocket that this opens.
+    """
 
     method: str
     path: str
@@ -40,15 +46,28 @@ class Route:
     queries: tuple[Query, ...] = ()
     signed_in: bool = True
     errors: tuple[str, ...] = field(default=())
+    event_stream: bool = False
+    client_frames: Any = None
 
 
 async def body_of(request: web.Request, shape: type[AnyRequest]) -> AnyRequest:
-    """The request's body. Raises what `problem_from` knows how to tell."""
+    """The request's body. Raises `REQUEST_TIMEOUT`, and what else `problem_from` knows how to tell."""
     decode = _decoders.get(shape)
     if decode is None:
         decode = _decoders[shape] = msgspec.json.Decoder(shape).decode
-    decoded: AnyRequest = decode(await request.read())
+    decoded: AnyRequest = decode(await _read(request))
     return decoded
+
+
+async def _read(request: web.Request) -> bytes:
+    if request.content.is_eof():  # nearly always: it came with the head, and needs no timer
+        return await request.read()
+    seconds = request.app[BODY_SECONDS]
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.read()
+    except TimeoutError:
+        raise CampfireError("REQUEST_TIMEOUT", f"The body had not arrived after {seconds:g} s.") from None
 
 
 def answer(body: Answer, status: int = 200) -> web.Response:

@@ -7,9 +7,9 @@ from campfire.api.auth import COOKIE, authenticated, new_session, with_cookie
 from campfire.api.keys import ENGINE, PASSWORDS, SIGN_IN_LIMITER
 from campfire.api.routes import Route, answer, body_of, no_content
 from campfire.api.views import me_view
-from campfire.clock import iso_from_ms
 from campfire.domain.errors import InvalidCredentials
 from campfire.domain.sessions import decide_end_session, decide_sign_in
+from campfire.iso_times import iso_from_ms
 
 
 async def sign_in(request: web.Request) -> web.Response:

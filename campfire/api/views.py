@@ -1,8 +1,8 @@
 """The directory's state in the shapes of the API."""
 
 from campfire.api import schemas
-from campfire.clock import iso_from_ms
 from campfire.domain.directory import AccountState, RoomState, UserState
+from campfire.iso_times import iso_from_ms
 
 
 def user_view(user: UserState) -> schemas.User:
@@ -34,7 +34,7 @@ def account_view(account: AccountState, *, with_join_code: bool) -> schemas.Acco
     )
 
 
-def room_view(room: RoomState, *, unread: int = 0, with_members: bool = False) -> schemas.Room:
+def room_view(room: RoomState, *, unread: int, with_members: bool = False) -> schemas.Room:
     return schemas.Room(
         id=room.id,
         name=room.name,

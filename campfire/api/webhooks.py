@@ -10,7 +10,6 @@ from campfire.api import schemas
 from campfire.api.auth import authenticated
 from campfire.api.keys import ENGINE
 from campfire.api.routes import Route, answer, body_of, no_content
-from campfire.clock import iso_from_ms
 from campfire.domain.directory import WebhookState
 from campfire.domain.errors import PermissionDenied
 from campfire.domain.events import NewEvent
@@ -23,6 +22,7 @@ from campfire.domain.webhooks import (
 )
 from campfire.engine import Engine
 from campfire.errors import CampfireError
+from campfire.iso_times import iso_from_ms
 from outbox.address_guard import AddressBlocked, AddressGuard, is_numeric
 
 _GRACE_MS = 24 * 3_600_000

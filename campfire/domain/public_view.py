@@ -4,13 +4,13 @@ Written out event by event: a field that is not named here never leaves the serv
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 
 from campfire.domain import events as happened
 from campfire.domain.events import Event
+from campfire.iso_times import iso_from_ms
 
 View = dict[str, Any]
 AudienceKind = Literal["room", "everyone", "administrators", "user", "nobody"]
@@ -27,12 +27,6 @@ class Audience(msgspec.Struct, frozen=True):
 NOBODY = Audience("nobody")
 EVERYONE = Audience("everyone")
 ADMINISTRATORS = Audience("administrators")
-
-
-def iso_time(at_ms: int) -> str:
-    """ISO 8601, UTC, milliseconds."""
-    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
 
 
 def public_view(event: Event) -> View | None:
@@ -54,7 +48,7 @@ def posted_view(event: happened.MessagePosted) -> View:
         "room_id": event.room_id,
         "author": {"id": event.author_id, "name": event.author_name},
         "body": event.body,
-        "created_at": iso_time(event.at),
+        "created_at": iso_from_ms(event.at),
         "client_message_id": event.client_message_id,
         "truncated": event.original_length is not None,
     }
@@ -69,13 +63,13 @@ def _edited_view(event: happened.MessageEdited) -> View:
         "room_id": event.room_id,
         "by": event.by,
         "body": event.body,
-        "edited_at": iso_time(event.at),
+        "edited_at": iso_from_ms(event.at),
         "truncated": event.original_length is not None,
     }
 
 
 def _deleted_view(event: happened.MessageDeleted) -> View:
-    return {"id": event.message_id, "room_id": event.room_id, "by": event.by, "deleted_at": iso_time(event.at)}
+    return {"id": event.message_id, "room_id": event.room_id, "by": event.by, "deleted_at": iso_from_ms(event.at)}
 
 
 def _room_created_view(event: happened.RoomCreated) -> View:
@@ -84,7 +78,7 @@ def _room_created_view(event: happened.RoomCreated) -> View:
         "name": event.name,
         "kind": event.kind,
         "created_by": event.created_by,
-        "created_at": iso_time(event.at),
+        "created_at": iso_from_ms(event.at),
         "members": list(event.members),
     }
 

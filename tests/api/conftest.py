@@ -124,11 +124,11 @@ def open_chat(tmp_path: Path) -> OpenChat:
     """Opens a server with settings of the test's own, on the test's data directory."""
 
     @asynccontextmanager
-    async def open_(**settings: Any) -> AsyncIterator[Chat]:
+    async def open_(body_seconds: float = 60, **settings: Any) -> AsyncIterator[Chat]:
         clock = ManualClock()
         engine = await Engine.open(Settings(data=tmp_path / "data", **settings), clock=clock)
         hub = FeedHub(engine)
-        app = build_app(engine, hub)
+        app = build_app(engine, hub, body_seconds=body_seconds)
         chats: list[Chat] = []
 
         async def note(request: web.Request, response: web.StreamResponse) -> None:

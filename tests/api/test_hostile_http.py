@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Chat, Client
+    from tests.api.conftest import Chat, Client, OpenChat
 
 SECONDS = 10
 ADA = {"email": "ada@example.com", "password": "correct horse battery"}
@@ -73,6 +73,18 @@ async def test_a_body_that_never_comes_keeps_nobody_waiting(chat: "Chat", ada: "
     writer.close()
 
 
+async def test_a_body_that_never_comes_is_given_up(open_chat: "OpenChat") -> None:
+    """Its connection is not held for ever, and the client is told why."""
+    async with open_chat(body_seconds=0.05) as chat, asyncio.timeout(SECONDS):
+        parts = urlsplit(chat.url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(b"POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.split()[1] == b"408"
+        assert b"REQUEST_TIMEOUT" in await reader.readuntil(b"}")
+        writer.close()
+
+
 # What ends something that other operations need is tried after them, in this order.
 ENDINGS = (
     ("delete_message", "delete_webhook", "revoke_session", "remove_member"),
@@ -82,6 +94,7 @@ ENDINGS = (
 CANNOT_SUCCEED = {
     ("POST", "/api/v1/setup"): "it has been done",
     ("POST", "/api/v1/sessions"): "nobody guesses the password",
+    ("GET", "/ws"): "it asks without an upgrade",
 }
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from campfire.clock import ms_from_iso
+from campfire.iso_times import ms_from_iso
 
 if TYPE_CHECKING:
     from tests.api.conftest import Chat, Client

@@ -104,6 +104,10 @@ async def test_unread_messages_are_counted_until_they_are_read(chat: "Chat", ada
     read = f"/api/v1/rooms/{room_id}/read"
     assert (await bob.post(read, {"position": first["position"]})).status == 204
     assert await unread(bob) == 1
+    rename = {"name": "Den, renamed"}
+    assert (await ada.patch(f"/api/v1/rooms/{room_id}", rename)).json["unread"] == 0
+    assert (await bob.post(f"/api/v1/rooms/{room_id}/messages", {"body": "three"})).status == 201
+    assert (await ada.patch(f"/api/v1/rooms/{room_id}", rename)).json["unread"] == 1
     assert (await bob.post(read, {"message_id": second["id"]})).status == 204
     assert await unread(bob) == 0
     assert (await bob.post(read, {"position": 1})).status == 204

@@ -52,6 +52,14 @@ async def test_the_same_events_come_over_every_transport(
     assert [event["position"] for event in replayed] == [event["position"] for event in live] + [last]
 
 
+async def test_an_event_source_has_the_headers_of_every_answer(server: "Server", ada: "Person") -> None:
+    """The id to ask an administrator about, and no way to be framed or cached."""
+    async with ada.event_source() as source:
+        headers = source.response.headers
+    assert headers["X-Request-Id"] and headers["Cache-Control"] == "no-store"
+    assert "Content-Security-Policy" in headers
+
+
 async def test_an_event_source_resumes_by_its_last_event_id(
     server: "Server", ada: "Person", bob: "Person", room: str
 ) -> None:

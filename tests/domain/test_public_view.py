@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from campfire.domain import events as happened
 from campfire.domain.events import ALL_EVENTS, Event
-from campfire.domain.public_view import NOBODY, audience_of, iso_time, public_view
+from campfire.domain.public_view import NOBODY, audience_of, public_view
 from campfire.domain.webhooks import EVENT_TYPES
+from campfire.iso_times import iso_from_ms
 
 SECRET = {"password_hash", "token_hash", "email", "sealed_secret", "join_code", "address", "user_agent", "digest"}
 """Fields whose content nobody but the server may see."""
@@ -99,7 +100,7 @@ def test_webhooks_send_only_what_a_room_or_everybody_may_see(event_type: type[Ev
 @given(st.integers(0, LAST_MOMENT))
 def test_times_are_iso_8601_in_utc_with_milliseconds(at: int) -> None:
     """Any parser reads back the same moment."""
-    text = iso_time(at)
+    text = iso_from_ms(at)
     assert len(text) == 24 and text.endswith("Z")
     moment = datetime.fromisoformat(text)
     since_epoch = moment - datetime.fromtimestamp(0, UTC)

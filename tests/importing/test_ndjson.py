@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from faults_support.server_process import ServerProcess
 
 from campfire.admin import main
-from campfire.clock import iso_from_ms, ms_from_iso
 from campfire.config import Settings
 from campfire.domain.events import ImportProgressed, MessagePosted
 from campfire.engine import Engine
+from campfire.iso_times import iso_from_ms, ms_from_iso
 
 if TYPE_CHECKING:
     from tests.importing.conftest import Imports, WriteHistory

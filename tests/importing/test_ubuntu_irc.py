@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from campfire.clock import ms_from_iso
 from campfire.domain import ids
 from campfire.domain.events import MessagePosted
 from campfire.eventlog.reader import LogReader
+from campfire.iso_times import ms_from_iso
 from projections.cli import main as replay
 from projections.queries.search import search
 from projections.read_models import ReadModels

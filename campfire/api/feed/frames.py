@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from campfire.api.problems import Problem
 from campfire.domain.events import MessageEdited, MessagePosted, RecordedEvent
-from campfire.domain.public_view import View, iso_time, public_view
+from campfire.domain.public_view import View, public_view
+from campfire.iso_times import iso_from_ms
 
 encode = msgspec.json.Encoder().encode
 
@@ -78,7 +79,7 @@ class EncodedEvent:
             "type": "event",
             "position": self.position,
             "event": event.topic,
-            "at": iso_time(event.at),
+            "at": iso_from_ms(event.at),
             "data": view,
         }
 

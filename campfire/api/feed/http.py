@@ -12,6 +12,7 @@ from campfire.api.feed.frames import EncodedEvent, Run, Signal
 from campfire.api.feed.hub import MOST_WAITING, SLOW_CONSUMER, FeedHub
 from campfire.api.feed.query import last_seen
 from campfire.api.keys import ENGINE, HUB
+from campfire.api.middleware import add_common_headers
 from campfire.api.routes import answer, whole_number
 from campfire.errors import CampfireError
 
@@ -169,9 +170,8 @@ class Stream:
 
 async def _stream(request: web.Request, actor: Actor, last: LastSeen) -> web.StreamResponse:
     hub = request.app[HUB]
-    response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+    add_common_headers(request, response)
     response.force_close()
     await response.prepare(request)
     stream = Stream(hub, actor, request.transport)
