@@ -1,0 +1,196 @@
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from projections_support.history import History
+
+from projections.queries import messages, unread
+from projections.queries.messages import MessageRow
+from projections.queries.search import match_expression, search
+from projections.read_models import ReadModels
+
+TakeIn = Callable[[], None]
+anything_typed = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+HOSTILE = (
+    "",
+    " ",
+    '"',
+    '""',
+    "'",
+    "*",
+    "a*",
+    "^a",
+    "-a",
+    "a OR b",
+    "a AND",
+    "NOT",
+    "NEAR(a b, 3)",
+    "body:a",
+    "{room} : secret",
+    "room:r*",
+    "((((",
+    ")",
+    "a\0b",
+    "\ud800",
+    "🏕️ 👩‍👩‍👧",
+    "%_",
+    "; DROP TABLE messages; --",
+    "x" * 10_000,
+    "a " * 5_000,
+    '"unfinished phrase',
+)
+
+
+@pytest.fixture
+def crowd(history: History) -> tuple[str, str, str]:
+    """Ada and Bob, and a room of both."""
+    ada, bob = history.person("Ada"), history.person("Bob")
+    return ada, bob, history.room(ada, bob)
+
+
+async def walk(
+    start: list[MessageRow], step: Callable[[MessageRow], Awaitable[list[MessageRow]]], *, end: int
+) -> list[str]:
+    """Page on from `start` until nothing comes; `end` is the place in a page to go on from."""
+    seen, page = [], start
+    while page:
+        seen.append([row.body for row in page])
+        page = await step(page[end])
+    pages = seen if end == -1 else reversed(seen)
+    return [body for page_ in pages for body in page_]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 50])
+async def test_paging_neither_skips_nor_repeats_messages_of_one_moment(
+    read_models: ReadModels, project: TakeIn, history: History, crowd: tuple[str, str, str], limit: int
+) -> None:
+    """Many messages with the same time, and some that came late with an earlier one: each is met once."""
+    ada, _, room = crowd
+    for number in range(20):
+        history.post(room, ada, f"m{number:02}", at=5_000 + number // 8)
+    history.post(room, ada, "imported late", at=5_000)
+    deleted = history.post(room, ada, "deleted", at=5_001)
+    history.delete(room, deleted)
+    project()
+    expected = [
+        *(f"m{number:02}" for number in range(8)),
+        "imported late",
+        *(f"m{number:02}" for number in range(8, 20)),
+    ]
+    backwards = await walk(
+        await messages.latest(read_models, room, limit), lambda row: messages.before(read_models, row, limit), end=0
+    )
+    assert backwards == expected
+    first = await messages.latest(read_models, room, 50)
+    forwards = await walk(first[:1], lambda row: messages.after(read_models, row, limit), end=-1)
+    assert forwards == expected
+    for row in first:
+        around = [each.body for each in await messages.around(read_models, row, limit)]
+        place = expected.index(row.body)
+        assert row.body in around and len(around) <= limit
+        assert around == expected[place - around.index(row.body) :][: len(around)]
+
+
+async def test_around_a_deleted_message_shows_its_neighbours(
+    read_models: ReadModels, project: TakeIn, history: History, crowd: tuple[str, str, str]
+) -> None:
+    """A link to it still leads to the right place."""
+    ada, _, room = crowd
+    ids = [history.post(room, ada, f"m{number}") for number in range(5)]
+    history.delete(room, ids[2])
+    project()
+    deleted = await messages.by_id(read_models, ids[2])
+    assert deleted is not None and deleted.body == ""
+    assert [row.body for row in await messages.around(read_models, deleted, 4)] == ["m0", "m1", "m3", "m4"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+async def test_whatever_is_typed_is_a_search(
+    read_models: ReadModels, project: TakeIn, history: History, crowd: tuple[str, str, str], text: str
+) -> None:
+    """No input is an error, and none reaches a room that was not given."""
+    ada, bob, room = crowd
+    secret = history.room(bob, name="Secret")
+    history.post(room, ada, "a b AND OR NOT NEAR body room x")
+    history.post(secret, bob, "secret a b AND OR NOT NEAR body room x 🏕️ 👩‍👩‍👧")
+    project()
+    found = await search(read_models, text, [room], 100)
+    assert {row.room_id for row in found} <= {room}
+
+
+@anything_typed
+@given(text=st.text(max_size=40) | st.text(alphabet="ab\"'*^-+:(){} \0ÀNOTRD", max_size=40))
+async def test_any_text_is_a_valid_expression(read_models: ReadModels, text: str) -> None:
+    """FTS5 reads what we make of it, whatever it is."""
+    await search(read_models, text, ["a room"], 1)
+
+
+async def test_searching_finds_words_phrases_and_beginnings(
+    read_models: ReadModels, project: TakeIn, history: History, crowd: tuple[str, str, str]
+) -> None:
+    """Words in any order, a phrase only as it stands, the last word also as a beginning, accents or not."""
+    ada, _, room = crowd
+    history.post(room, ada, "the kernel module would not load")
+    history.post(room, ada, "load the Café module of the kernel")
+    edited = history.post(room, ada, "nothing to see")
+    history.edit(room, edited, "kernel panic")
+    deleted = history.post(room, ada, "kernel secrets")
+    history.delete(room, deleted)
+    project()
+
+    async def found(text: str) -> list[str]:
+        return [row.body for row in await search(read_models, text, [room], 100)]
+
+    panic, cafe, load = "kernel panic", "load the Café module of the kernel", "the kernel module would not load"
+    assert await found("KERNEL") == [panic, cafe, load]
+    assert await found("load module") == [cafe, load]
+    assert await found('"kernel module"') == [load]
+    assert await found("kern") == [panic, cafe, load]
+    assert await found('"kern"') == []
+    assert await found("cafe") == [cafe]
+    assert await found("nothing") == [] and await found("secrets") == []
+
+
+def test_an_expression_is_made_of_strings_only() -> None:
+    """Operators of the index cannot be reached by typing them."""
+    assert match_expression('a OR "b c" d*') == '"a" "OR" "b c" "d*"'
+    assert match_expression("  ") is None
+
+
+async def test_unread_counts_what_others_wrote_since(
+    read_models: ReadModels, project: TakeIn, history: History, crowd: tuple[str, str, str]
+) -> None:
+    """Not one's own, not deleted ones, not what was there before one came, and nothing where one is no member."""
+    ada, bob, room = crowd
+    eve = history.person("Eve")
+    first = history.post(room, ada, "one")
+    at_first = history.position
+    history.join(room, eve)
+    history.post(room, ada, "two")
+    gone = history.post(room, ada, "three")
+    history.post(room, bob, "mine")
+    project()
+    assert await unread.counts(read_models, bob) == {room: 3}
+    assert await unread.counts(read_models, eve) == {room: 3}
+    assert await unread.counts(read_models, ada) == {room: 1}
+    history.read(room, bob, at_first)
+    history.delete(room, gone)
+    project()
+    assert await unread.counts(read_models, bob) == {room: 1}
+    history.delete(room, first)
+    history.leave(room, bob)
+    project()
+    assert await unread.counts(read_models, bob) == {}
+
+
+async def test_a_count_stops_at_its_limit(
+    read_models: ReadModels, project: TakeIn, history: History, crowd: tuple[str, str, str]
+) -> None:
+    """A room that nobody opened for a year costs no more than a busy day."""
+    ada, bob, room = crowd
+    for number in range(unread.MOST + 5):
+        history.post(room, ada, str(number))
+    project()
+    assert await unread.counts(read_models, bob) == {room: unread.MOST}
