@@ -55,6 +55,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         values = {field: _parsed(field, texts[_variable(field)]) for field in _READERS if _variable(field) in texts}
         return cls(**values)
 
+    def environment(self) -> dict[str, str]:
+        """The variables that give a child process the same settings."""
+        return {_variable(field): _text(getattr(self, field)) for field in _READERS}
+
     @property
     def events_path(self) -> Path:
         return self.data / "events.db"
@@ -86,6 +90,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def _variable(field: str) -> str:
     return f"CAMPFIRE_{field.upper()}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value.absolute() if isinstance(value, Path) else value)
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:

@@ -199,8 +199,17 @@ def _open_proven_log(settings: Settings, clock: Clock) -> SQLiteLogRecorder:
 
 
 def _witnesses(settings: Settings) -> list[Witness]:
-    found: list[Witness | None] = [tip_file_witness(settings.tip_path), witness_of(settings.outbox_path)]
+    found = [tip_file_witness(settings.tip_path), _outbox_witness(settings.outbox_path)]
     return [each for each in found if each is not None] + ReadSide.witnesses(settings.read_models_path)
+
+
+def _outbox_witness(path: Path) -> Witness | None:
+    try:
+        return witness_of(path)
+    except CampfireError as error:
+        # A witness that cannot speak is no reason to keep people from talking; health shows it red.
+        log.error("outbox_unreadable", detail=error.detail)
+        return None
 
 
 def _damaged(settings: Settings, damage: LogDamaged) -> CampfireError:

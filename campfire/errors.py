@@ -140,6 +140,14 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
     ),
     ErrorKind("DISK_FULL", 503, "The disk is full", True, "Reading goes on. Make room; sending heals by itself."),
     ErrorKind(
+        "OUTBOX_UNREADABLE",
+        503,
+        "The outbox's file cannot be read",
+        False,
+        "Chat goes on without deliveries. Bring outbox.db back from a backup; or move it aside, and every webhook"
+        " receives its events again under their old ids.",
+    ),
+    ErrorKind(
         "READ_MODEL_STALLED",
         503,
         "A read model has stopped",

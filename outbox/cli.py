@@ -100,7 +100,7 @@ async def _stop_when(stopping: asyncio.Event, worker: Worker) -> None:
 def status(as_json: bool, data: str | None) -> None:
     """How far the outbox is, what waits, and which endpoints are failing."""
     settings = settings_from(data)
-    found = outbox_status(settings.outbox_path)
+    found = outbox_status(settings.outbox_path, SystemClock().now_ms())
     if found is None:
         raise CampfireError("NOT_FOUND", f"No worker has run on {settings.data} yet.")
     if as_json:

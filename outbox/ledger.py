@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import aiosqlite
 
+from campfire.errors import CampfireError
 from campfire.eventlog.errors import FsyncFailed
 from outbox.schema import SCHEMA
 
@@ -43,12 +44,17 @@ class Ledger:
         self._database: aiosqlite.Connection
 
     async def open(self) -> None:
+        """Raises `CampfireError` `OUTBOX_UNREADABLE`."""
         self._database = await aiosqlite.connect(self._path, isolation_level=None)
-        await self.rows("PRAGMA journal_mode = WAL")
-        await self.rows("PRAGMA synchronous = FULL")
-        await self.rows(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
-        await self.rows(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
-        await self._database.executescript(SCHEMA)
+        try:
+            await self.rows("PRAGMA journal_mode = WAL")
+            await self.rows("PRAGMA synchronous = FULL")
+            await self.rows(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
+            await self.rows(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
+            await self._database.executescript(SCHEMA)
+        except sqlite3.DatabaseError as error:
+            await self._database.close()
+            raise CampfireError("OUTBOX_UNREADABLE", f"{self._path} cannot be used: {error}.") from error
         self._writer = asyncio.create_task(self._write())
 
     async def close(self) -> None:

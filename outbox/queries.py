@@ -8,7 +8,11 @@ from typing import Any
 
 import msgspec
 
+from campfire.errors import CampfireError
 from campfire.eventlog.witness import Witness
+
+_SILENT_MS = 60_000
+"""Since the last heartbeat, which comes every few seconds, after which a worker counts as gone."""
 
 
 class EndpointStatus(msgspec.Struct, frozen=True):
@@ -52,28 +56,29 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 def witness_of(path: Path) -> Witness | None:
-    """What the outbox remembers of the log; None if it has not run yet."""
+    """What the outbox remembers of the log; None if it has not run yet. Raises `OUTBOX_UNREADABLE`, as all here."""
     rows = _rows(path, "SELECT position, chain FROM cursor WHERE position > 0")
     return Witness(path.name, rows[0][0], rows[0][1]) if rows else None
 
 
-def outbox_status(path: Path) -> OutboxStatus | None:
+def outbox_status(path: Path, now_ms: int) -> OutboxStatus | None:
     """The state of the outbox; None if it has not run yet."""
     cursor = _rows(path, "SELECT position FROM cursor")
-    if not cursor:
+    worker = _rows(path, "SELECT pid, alive_at FROM worker")
+    if not cursor and not worker:
         return None
     counts = dict(_rows(path, "SELECT state, COUNT(*) FROM deliveries GROUP BY state"))
-    worker = _rows(path, "SELECT pid FROM worker")
-    pid = worker[0][0] if worker else None
+    pid, alive_at = worker[0] if worker else (None, 0)
     return OutboxStatus(
-        position=cursor[0][0],
+        position=cursor[0][0] if cursor else 0,
         pending=counts.get("pending", 0),
         sending=counts.get("sending", 0),
         delivered=counts.get("delivered", 0),
         dead=counts.get("dead", 0),
         cancelled=counts.get("cancelled", 0),
         worker_pid=pid,
-        worker_alive=pid is not None and _is_alive(pid),
+        # Both: a crashed worker's pid may be another process's by now, and an old heartbeat is no life.
+        worker_alive=pid is not None and _exists(pid) and now_ms - alive_at < _SILENT_MS,
         endpoints=_endpoints(path),
     )
 
@@ -118,10 +123,16 @@ def _rows(path: Path, statement: str, parameters: Sequence[Any] = ()) -> list[An
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
             return []  # the worker is just making the file
-        raise
+        raise _unreadable(path, error) from error
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(path, error) from error
 
 
-def _is_alive(pid: int) -> bool:
+def _unreadable(path: Path, error: sqlite3.DatabaseError) -> CampfireError:
+    return CampfireError("OUTBOX_UNREADABLE", f"{path} cannot be read: {error}.")
+
+
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -136,3 +136,25 @@ def test_the_environment_is_read_when_nothing_else_is_given(monkeypatch: pytest.
             monkeypatch.delenv(name)
     monkeypatch.setenv("CAMPFIRE_PORT", "4711")
     assert Settings.from_environment().port == 4711
+
+
+def test_a_child_process_is_given_the_same_settings(tmp_path: Path) -> None:
+    """Whatever was set, and wherever it came from."""
+    settings = Settings(
+        data=tmp_path,
+        host="::1",
+        port=8080,
+        rate_limit_rpm=7,
+        outbox="external",
+        webhook_allow=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
+        webhook_retry_schedule=(0.5, 7.0),
+        webhook_timeout=1.5,
+        webhook_breaker_seconds=2.0,
+        session_days=3,
+        log_level="debug",
+    )
+    defaults = Settings()
+    for field in settings.__struct_fields__:
+        assert getattr(settings, field) != getattr(defaults, field), f"{field} is not tried"
+    assert Settings.from_environment(settings.environment()) == settings
+    assert Settings.from_environment(Settings(data=tmp_path).environment()) == Settings(data=tmp_path)

@@ -9,7 +9,8 @@ from campfire.api import schemas
 from campfire.api.keys import ENGINE, HUB
 from campfire.api.routes import Route, answer
 from campfire.engine import Engine
-from outbox.queries import OutboxStatus, outbox_status
+from campfire.errors import CampfireError
+from outbox.queries import outbox_status
 
 _DISK_FLOOR_BYTES = 64 * 1024 * 1024
 _OUTBOX_LAG = 1_000
@@ -39,7 +40,7 @@ async def _health(request: web.Request) -> schemas.Health:
         "read_models": _read_models(engine),
         "search": _search(engine),
         "disk": await asyncio.to_thread(_disk, engine),
-        "outbox": _outbox(engine, await asyncio.to_thread(outbox_status, engine.settings.outbox_path)),
+        "outbox": await asyncio.to_thread(_outbox, engine),
         "feed": schemas.Check(ok=not hub.is_alarmed, detail=_feed_detail(hub.connections, hub.alarms)),
         "server": schemas.Check(ok=not hub.closing, detail="stopping" if hub.closing else "running"),
     }
@@ -92,7 +93,11 @@ def _disk(engine: Engine) -> schemas.Check:
     return schemas.Check(ok=free > _DISK_FLOOR_BYTES, detail=f"{free // 1_048_576} MiB free")
 
 
-def _outbox(engine: Engine, status: OutboxStatus | None) -> schemas.Check:
+def _outbox(engine: Engine) -> schemas.Check:
+    try:
+        status = outbox_status(engine.settings.outbox_path, engine.clock.now_ms())
+    except CampfireError as error:
+        return schemas.Check(ok=False, detail=f"{error.detail} {error.kind.advice}")
     if status is None:
         needed = bool(engine.directory.webhooks)
         return schemas.Check(ok=not needed, detail="the worker has not run yet")

@@ -57,7 +57,8 @@ class OutboxChild:
                 "run",
                 "--supervised",
                 stdin=asyncio.subprocess.PIPE,
-                env={**os.environ, **_environment(self._settings)},
+                # As they are in force: a command line may have changed them.
+                env={**os.environ, **self._settings.environment()},
             )
             code = await self._process.wait()
             if loop.time() - began > _STEADY_SECONDS:
@@ -65,18 +66,6 @@ class OutboxChild:
             wait = next(waits)
             log.error("outbox_worker_ended", code=code, restart_in_seconds=wait)
             await asyncio.sleep(wait)
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """The settings in force, which a command line may have changed, as the worker reads them."""
-    return {
-        "CAMPFIRE_DATA": str(settings.data.absolute()),
-        "CAMPFIRE_PORT": str(settings.port),
-        "CAMPFIRE_WEBHOOK_ALLOW": ",".join(map(str, settings.webhook_allow)),
-        "CAMPFIRE_WEBHOOK_RETRY_SCHEDULE": ",".join(map(str, settings.webhook_retry_schedule)),
-        "CAMPFIRE_WEBHOOK_TIMEOUT": str(settings.webhook_timeout),
-        "CAMPFIRE_LOG_LEVEL": settings.log_level,
-    }
 
 
 def _waits() -> Iterator[float]:

@@ -17,7 +17,7 @@ async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
     chat = Chat(engine)
     await chat.found()
     yield chat
-    await engine.close()
+    await chat.close()
 
 
 @pytest.fixture

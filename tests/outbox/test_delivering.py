@@ -25,7 +25,7 @@ async def until(chat: Chat, wanted: str, count: int) -> OutboxStatus:
     """Wait until the outbox has so many deliveries in a state."""
     async with asyncio.timeout(60):
         while True:
-            status = outbox_status(chat.engine.settings.outbox_path)
+            status = outbox_status(chat.engine.settings.outbox_path, chat.engine.clock.now_ms())
             if status is not None and getattr(status, wanted) >= count:
                 return status
             await asyncio.sleep(0.02)
@@ -287,5 +287,5 @@ async def test_a_worker_told_to_stop_finishes_what_it_is_sending(chat: Chat, sin
     await asyncio.sleep(0)
     released.set()
     assert await stopping == 0
-    status = outbox_status(chat.engine.settings.outbox_path)
+    status = outbox_status(chat.engine.settings.outbox_path, chat.engine.clock.now_ms())
     assert status is not None and (status.delivered, status.sending) == (1, 0)

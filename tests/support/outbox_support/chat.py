@@ -17,6 +17,13 @@ class Chat:
         self.user_id = engine.new_id()
         self.room_id = engine.new_id()
         self._count = 0
+        self._closed = False
+
+    async def close(self) -> None:
+        """Let go of the data directory, once."""
+        if not self._closed:
+            self._closed = True
+            await self.engine.close()
 
     async def found(self) -> None:
         engine = self.engine
