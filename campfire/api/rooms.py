@@ -5,7 +5,7 @@ from aiohttp import web
 from campfire.api import schemas
 from campfire.api.auth import authenticated
 from campfire.api.keys import ENGINE
-from campfire.api.routes import Route, answer, body_of, no_content
+from campfire.api.routes import Query, Route, answer, body_of, flag, list_answer, no_content
 from campfire.api.views import room_view, user_view
 from campfire.domain import ids
 from campfire.domain.errors import MessageNotFound, ValidationFailed
@@ -25,10 +25,15 @@ from projections.queries import messages, unread
 async def list_rooms(request: web.Request) -> web.Response:
     actor = authenticated(request)
     engine = request.app[ENGINE]
+    mine = engine.directory.rooms_of(actor.user_id)
+    if flag(request, "joinable"):
+        rooms = [each for each in engine.directory.rooms.values() if each.kind == "open" and not each.archived]
+        rooms = [room for room in rooms if room.id not in mine]
+    else:
+        rooms = [engine.directory.rooms[room_id] for room_id in mine]
+    rooms.sort(key=lambda room: (room.name.casefold(), room.id))
     counts = await unread.counts(engine.read_models, actor.user_id)
-    mine = [engine.directory.rooms[room_id] for room_id in engine.directory.rooms_of(actor.user_id)]
-    mine.sort(key=lambda room: (room.name.casefold(), room.id))
-    return answer(schemas.Rooms(rooms=[room_view(room, unread=counts.get(room.id, 0)) for room in mine]))
+    return answer(schemas.Rooms(rooms=[room_view(room, unread=counts.get(room.id, 0)) for room in rooms]))
 
 
 async def create_room(request: web.Request) -> web.Response:
@@ -87,7 +92,7 @@ async def list_members(request: web.Request) -> web.Response:
     directory = request.app[ENGINE].directory
     room = readable_room(directory, request.match_info["room_id"], actor.user_id)
     members = sorted((directory.users[user_id] for user_id in room.members), key=lambda user: user.name.casefold())
-    return answer(schemas.Members(members=[user_view(user) for user in members]))
+    return await list_answer("members", members, user_view)
 
 
 async def add_member(request: web.Request) -> web.Response:
@@ -164,7 +169,14 @@ _ROOM = ("ROOM_NOT_FOUND", "ROOM_ACCESS_DENIED")
 _ADMINISTERED = (*_ROOM, "PERMISSION_DENIED", "ROOM_ARCHIVED")
 
 ROUTES = (
-    Route("GET", "/api/v1/rooms", list_rooms, "My rooms, by name, with unread counts", {200: schemas.Rooms}),
+    Route(
+        "GET",
+        "/api/v1/rooms",
+        list_rooms,
+        "My rooms, by name, with unread counts; or the open rooms that I could join",
+        {200: schemas.Rooms},
+        queries=(Query("joinable", {"type": "boolean"}, "true for the open rooms that I am not in"),),
+    ),
     Route(
         "POST",
         "/api/v1/rooms",

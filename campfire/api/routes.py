@@ -1,7 +1,7 @@
 """How an address of the API is declared: once, for the router, for validation and for OpenAPI."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,6 +14,11 @@ from campfire.errors import CampfireError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AnyRequest = TypeVar("AnyRequest", bound=Request)
+
+Thing = TypeVar("Thing")
+
+_BETWEEN_PAUSES = 500
+"""Members of a long list that are encoded in one go; a few milliseconds."""
 
 _decoders: dict[type[Any], Callable[[bytes], Any]] = {}
 _encode = msgspec.json.Encoder().encode
@@ -75,8 +80,26 @@ def answer(body: Answer, status: int = 200) -> web.Response:
     return web.Response(body=_encode(body), status=status, content_type="application/json")
 
 
+async def list_answer(name: str, things: Sequence[Thing], view: Callable[[Thing], Answer]) -> web.Response:
+    """A JSON answer `{name: [...]}` of any length, made bit by bit so that others are answered meanwhile."""
+    parts = []
+    for start in range(0, len(things), _BETWEEN_PAUSES):
+        parts.append(_encode([view(thing) for thing in things[start : start + _BETWEEN_PAUSES]])[1:-1])
+        await asyncio.sleep(0)
+    return web.Response(body=b'{"%s":[%s]}' % (name.encode(), b",".join(parts)), content_type="application/json")
+
+
 def no_content() -> web.Response:
     return web.Response(status=204)
+
+
+def flag(request: web.Request, name: str) -> bool:
+    """A query parameter that is true or false (the default). Raises `VALIDATION_FAILED`."""
+    text = request.query.get(name, "false")
+    if text not in ("true", "false"):
+        detail = f"{name} must be true or false."
+        raise CampfireError("VALIDATION_FAILED", detail, errors=[{"field": name, "message": detail}])
+    return text == "true"
 
 
 def whole_number(request: web.Request, name: str, default: int, low: int, high: int) -> int:

@@ -5,7 +5,7 @@ from aiohttp import web
 from campfire.api import schemas
 from campfire.api.auth import authenticated
 from campfire.api.keys import ENGINE
-from campfire.api.routes import Route, answer
+from campfire.api.routes import Route, answer, list_answer
 from campfire.api.views import me_view, user_view
 
 
@@ -17,7 +17,7 @@ async def read_me(request: web.Request) -> web.Response:
 async def list_users(request: web.Request) -> web.Response:
     authenticated(request)
     users = sorted(request.app[ENGINE].directory.users.values(), key=lambda user: (user.name.casefold(), user.id))
-    return answer(schemas.Users(users=[user_view(user) for user in users]))
+    return await list_answer("users", users, user_view)
 
 
 async def read_user(request: web.Request) -> web.Response:

@@ -55,6 +55,7 @@ def decide_setup(
 ) -> list[NewEvent]:
     """Make the account, its administrator and a first open room, once.
 
+    There may be open rooms already, from an import; the administrator is a member of them too.
     Two set-ups at the same time both want the account stream's first version: one of them loses.
     Raises `SetupAlreadyDone`, `ValidationFailed`.
     """
@@ -74,6 +75,7 @@ def decide_setup(
         *_arrival(directory, person, "administrator", at),
         session_started(session, person.user_id, at),
         NewEvent(room_id, 1, room),
+        *_open_rooms_joined(directory, person.user_id, at),
     ]
 
 
@@ -85,18 +87,10 @@ def decide_join(
     Raises `SetupRequired`, `JoinCodeInvalid`, `EmailTaken`, `ValidationFailed`.
     """
     require_join_code(directory, join_code)
-    open_rooms = [room for room in directory.rooms.values() if room.kind == "open" and not room.archived]
     return [
         *_arrival(directory, person, "member", at),
         session_started(session, person.user_id, at),
-        *(
-            NewEvent(
-                ids.membership_stream(room.id, person.user_id),
-                1,
-                MemberAdded(at=at, room_id=room.id, user_id=person.user_id, by=person.user_id),
-            )
-            for room in open_rooms
-        ),
+        *_open_rooms_joined(directory, person.user_id, at),
     ]
 
 
@@ -120,6 +114,16 @@ def session_started(session: NewSession, user_id: str, at: int) -> NewEvent:
         address=session.address[:100],
     )
     return NewEvent(session.session_id, 1, started)
+
+
+def _open_rooms_joined(directory: Directory, user_id: str, at: int) -> list[NewEvent]:
+    return [
+        NewEvent(
+            ids.membership_stream(room.id, user_id), 1, MemberAdded(at=at, room_id=room.id, user_id=user_id, by=user_id)
+        )
+        for room in directory.rooms.values()
+        if room.kind == "open" and not room.archived
+    ]
 
 
 def _arrival(directory: Directory, person: NewPerson, role: Role, at: int) -> list[NewEvent]:

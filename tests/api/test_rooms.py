@@ -143,3 +143,23 @@ async def test_an_unknown_room_is_not_found(ada: "Client") -> None:
     ):
         reply = await ada.send(method, f"/api/v1/rooms/{NO_SUCH}{path}", body)
         assert (reply.status, reply.code) == (404, "ROOM_NOT_FOUND"), path
+
+
+async def test_open_rooms_that_somebody_left_can_be_found_and_joined_again(
+    chat: "Chat", ada: "Client", bob: "Client"
+) -> None:
+    """Only those: no closed room, none that was archived, none that one is in."""
+    await a_closed_room(ada)
+    archived = (await ada.post("/api/v1/rooms", {"name": "Old", "kind": "open"})).json["id"]
+    assert (await ada.post(f"/api/v1/rooms/{archived}/archive")).status == 200
+
+    async def joinable() -> list[str]:
+        return [room["id"] for room in (await bob.get("/api/v1/rooms?joinable=true")).json["rooms"]]
+
+    assert await joinable() == []
+    members = f"/api/v1/rooms/{chat.first_room}/members"
+    assert (await bob.delete(f"{members}/{bob.user['id']}")).status == 204
+    assert await joinable() == [chat.first_room]
+    assert (await bob.post(members, {"user_id": bob.user["id"]})).status == 200
+    assert await joinable() == []
+    assert (await bob.get("/api/v1/rooms?joinable=perhaps")).code == "VALIDATION_FAILED"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from campfire.domain import ids
 from campfire.domain.accounts import FIRST_ROOM, decide_join, decide_setup, require_join_code
 from campfire.domain.errors import EmailTaken, JoinCodeInvalid, SetupAlreadyDone, SetupRequired, ValidationFailed
-from campfire.domain.events import AccountCreated, NewEvent
+from campfire.domain.events import AccountCreated, NewEvent, RoomCreated
 from campfire.domain.names import MAX_NAME, clean_email, clean_name
 from campfire.domain.rooms import decide_archive_room
 
@@ -40,6 +40,16 @@ def test_setting_up_makes_account_administrator_session_and_a_first_room(world: 
     assert len(world.directory.sessions_of(ada)) == 1
     assert world.directory.rooms_of(ada) == {world.first_room}
     assert world.directory.room(world.first_room).name == FIRST_ROOM
+
+
+def test_whoever_sets_up_is_in_the_rooms_that_were_imported_before(world: World) -> None:
+    """Else nobody would be left to read them."""
+    imported = RoomCreated(at=NOW, room_id=world.new_id(), name="ubuntu", kind="open", created_by="x", origin="import")
+    world.take([NewEvent(imported.room_id, 1, imported)])
+    ada = world.found("Ada")
+    assert (
+        world.directory.rooms_of(ada) == {imported.room_id, *world.directory.rooms} and len(world.directory.rooms) == 2
+    )
 
 
 def test_a_server_is_set_up_once(world: World, ada: str) -> None:
