@@ -1,6 +1,7 @@
 """What all our command lines share: settings from options, and errors told the same way."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -27,10 +28,14 @@ def settings_from(data: str | None = None, **overrides: str | None) -> Settings:
 
 
 def telling_errors(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """End a command that raises an error of the catalogue with a sentence, advice and an exit code."""
+    """End a command that raises an error of the catalogue with a sentence, advice and an exit code.
+
+    What the command writes is for its owner only: a data directory made by somebody else may be open to all.
+    """
 
     @wraps(command)
     def run(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
+        mask = os.umask(0o077)
         try:
             return command(*arguments, **options)
         except CampfireError as error:
@@ -38,6 +43,8 @@ def telling_errors(command: Callable[Parameters, Result]) -> Callable[Parameters
             if error.kind.advice != error.detail:
                 click.echo(error.kind.advice, err=True)
             sys.exit(EXIT_CODES.get(error.code, 1))
+        finally:
+            os.umask(mask)
 
     return run
 

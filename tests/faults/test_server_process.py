@@ -53,6 +53,22 @@ async def test_a_second_server_on_the_same_data_ends_at_once(server: ServerProce
         assert response.status == 200
 
 
+async def test_every_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    """Also in a directory that was made by somebody else and is open to all."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    server = ServerProcess(data, CAMPFIRE_OUTBOX="embedded")
+    try:
+        await asyncio.to_thread(server.start)
+        async with asyncio.timeout(60):
+            while not (data / "outbox.db-wal").exists():
+                await asyncio.sleep(0.02)
+        for path in data.iterdir():
+            assert path.stat().st_mode & 0o077 == 0, path
+    finally:
+        server.end()
+
+
 async def test_a_killed_server_leaves_no_lock_behind(server: ServerProcess) -> None:
     """The next one starts without anybody's help."""
     await asyncio.to_thread(server.start)
