@@ -15,10 +15,10 @@ from campfire.command_line import EXIT_CODES_HELP, data_option, json_option, pri
 from campfire.config import Settings
 from campfire.control_client import control_client, server_is_running
 from campfire.errors import CampfireError
-from campfire.eventlog.chain import verify as verify_chain
 from campfire.eventlog.data_lock import DataLock
 from campfire.eventlog.follower import follow
 from campfire.eventlog.reader import LogReader
+from campfire.eventlog.verification import verify as verify_chain
 from campfire.logging import configure
 from projections.digest import digest_of
 from projections.log_access import log_of, read_models_told, tracked_in

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from campfire.eventlog.chain import verify
 from campfire.eventlog.errors import LogDamaged
 from campfire.eventlog.reader import LogReader, Tip
+from campfire.eventlog.verification import verify
 
 TAIL = 10_000
 """Events whose chain is recomputed at each start; the rest is for `campfire-replay verify`."""

@@ -27,7 +27,7 @@ def print_table(figures: Sequence[Figure], console: Console) -> None:
     """The figures with their ceilings and promises, then what was seen on the way."""
     table = Table(title=_machine(), box=SIMPLE, pad_edge=False)
     table.add_column("row", no_wrap=True)
-    for name in ("figure", "floor", "aim", "ceiling", "ratio", "reached"):
+    for name in ("figure", "floor", "aim", "ceiling", "ratio", "meets"):
         table.add_column(name, justify="right", no_wrap=True)
     for figure in figures:
         row, _ = ROWS[figure.name]

@@ -5,8 +5,8 @@ import time
 from benchmarks import ceilings
 from benchmarks.figures import Figure, Row
 from benchmarks.runs import Runs
-from campfire.eventlog import chain
 from campfire.eventlog.reader import LogReader
+from campfire.eventlog.verification import verify
 
 ROW = Row(
     name="verify",
@@ -24,7 +24,7 @@ def measure(runs: Runs) -> Figure:
     ceiling = ceilings.bare_chain(ceilings.stored_states(events_path, runs.effort.events))
     reader = LogReader(events_path)
     began = time.perf_counter()
-    tip = chain.verify(reader)
+    tip = verify(reader)
     elapsed = time.perf_counter() - began
     reader.close()
     return ROW.figure(tip.position / elapsed, ceiling, events=tip.position, seconds=elapsed)

@@ -7,10 +7,10 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from campfire.eventlog import witness
-from campfire.eventlog.chain import verify
 from campfire.eventlog.errors import LogDamaged
 from campfire.eventlog.reader import LogReader
 from campfire.eventlog.recorder import SQLiteLogRecorder
+from campfire.eventlog.verification import verify
 from campfire.eventlog.witness import TipFile, Witness, tip_file_witness
 
 

@@ -71,8 +71,8 @@ class FeedHub:
         self._heart: asyncio.Task[None] | None = None
         self.closing = False
         self.alarms = 0
-        self._alarmed_at: float | None = None
         """Clients that held a position ahead of the log: each one says that history was lost."""
+        self._alarmed_at: float | None = None
         engine.subscribers.append(self.publish)
 
     @property

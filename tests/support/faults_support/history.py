@@ -6,9 +6,9 @@ from pathlib import Path
 
 from campfire.domain.events import MessagePosted, RecordedEvent
 from campfire.domain.public_view import audience_of
-from campfire.eventlog.chain import verify
 from campfire.eventlog.errors import LogDamaged
 from campfire.eventlog.reader import LogReader
+from campfire.eventlog.verification import verify
 
 
 @dataclass(frozen=True)
