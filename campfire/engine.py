@@ -15,6 +15,7 @@ import structlog
 
 from campfire.clock import Clock, SystemClock
 from campfire.config import Settings
+from campfire.domain.applying import apply
 from campfire.domain.directory import Directory
 from campfire.domain.events import NewEvent, RecordedEvent
 from campfire.domain.ids import IdMaker, random_id
@@ -154,7 +155,7 @@ class Engine:
     def _publish(self, batch: CommittedBatch) -> None:
         """On the loop: from here on decisions see the batch, then everybody else."""
         for recorded in batch.events:
-            self.directory.apply(recorded)
+            apply(self.directory, recorded)
         self.position = batch.tip.position
         for subscriber in self.subscribers:
             try:

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from campfire.domain.directory import (
+from campfire.domain.directory import Directory
+from campfire.domain.states import (
     AccountState,
-    Directory,
     ImportState,
     RoomState,
     SessionState,
@@ -58,11 +58,13 @@ def _load_people(directory: Directory, connection: sqlite3.Connection) -> None:
 
 def _load_rooms(directory: Directory, connection: sqlite3.Connection) -> None:
     members: dict[str, set[str]] = {}
-    for room_id, user_id, ended_at, version in connection.execute(
-        "SELECT room_id, user_id, ended_at, version FROM memberships"
+    for room_id, user_id, ended_at, involvement, version in connection.execute(
+        "SELECT room_id, user_id, ended_at, involvement, version FROM memberships"
     ):
         if version:
             directory.set_membership_version(room_id, user_id, version)
+        if involvement:
+            directory.set_involvement(room_id, user_id, involvement)
         if ended_at is None:
             members.setdefault(room_id, set()).add(user_id)
     for room_id, name, kind, created_by, created_at, archived_at, version in connection.execute(

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from campfire.domain.events import MemberAdded, MemberRemoved, RecordedEvent, RoomCreated
+from campfire.domain.events import InvolvementSet, MemberAdded, MemberRemoved, RecordedEvent, RoomCreated
 from projections.projection import Projection, each
 
 SCHEMA = """
@@ -12,6 +12,7 @@ CREATE TABLE memberships (
     since          INTEGER NOT NULL,
     since_position INTEGER NOT NULL,  -- what was posted before does not count as unread
     ended_at       INTEGER,
+    involvement    TEXT,              -- as chosen; NULL is what the room's kind begins with
     version        INTEGER NOT NULL,  -- of the membership's stream; 0 while the room's creation is all there is
     PRIMARY KEY (room_id, user_id)
 ) STRICT, WITHOUT ROWID;
@@ -37,16 +38,28 @@ def _added(connection: sqlite3.Connection, event: MemberAdded, recorded: Recorde
 
 def _removed(connection: sqlite3.Connection, event: MemberRemoved, recorded: RecordedEvent) -> None:
     connection.execute(
-        "UPDATE memberships SET ended_at = ?, version = ? WHERE room_id = ? AND user_id = ?",
+        "UPDATE memberships SET ended_at = ?, involvement = NULL, version = ? WHERE room_id = ? AND user_id = ?",
         (event.at, recorded.version, event.room_id, event.user_id),
+    )
+
+
+def _involved(connection: sqlite3.Connection, event: InvolvementSet, _: RecordedEvent) -> None:
+    connection.execute(
+        "UPDATE memberships SET involvement = ? WHERE room_id = ? AND user_id = ?",
+        (event.involvement, event.room_id, event.user_id),
     )
 
 
 PROJECTION = Projection(
     "memberships",
-    1,
+    2,
     ("memberships",),
     SCHEMA,
-    {RoomCreated: each(_room_created), MemberAdded: each(_added), MemberRemoved: each(_removed)},
+    {
+        RoomCreated: each(_room_created),
+        MemberAdded: each(_added),
+        MemberRemoved: each(_removed),
+        InvolvementSet: each(_involved),
+    },
     INDEXES,
 )

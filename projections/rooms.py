@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from campfire.domain.events import RecordedEvent, RoomArchived, RoomCreated, RoomRenamed
+from campfire.domain.events import RecordedEvent, RoomArchived, RoomCreated, RoomKindChanged, RoomRenamed, RoomReopened
 from projections.projection import Projection, each
 
 SCHEMA = """
@@ -37,10 +37,28 @@ def _archived(connection: sqlite3.Connection, event: RoomArchived, recorded: Rec
     )
 
 
+def _reopened(connection: sqlite3.Connection, event: RoomReopened, recorded: RecordedEvent) -> None:
+    connection.execute(
+        "UPDATE rooms SET archived_at = NULL, version = ? WHERE id = ?", (recorded.version, event.room_id)
+    )
+
+
+def _kind_changed(connection: sqlite3.Connection, event: RoomKindChanged, recorded: RecordedEvent) -> None:
+    connection.execute(
+        "UPDATE rooms SET kind = ?, version = ? WHERE id = ?", (event.kind, recorded.version, event.room_id)
+    )
+
+
 PROJECTION = Projection(
     "rooms",
-    1,
+    2,
     ("rooms",),
     SCHEMA,
-    {RoomCreated: each(_created), RoomRenamed: each(_renamed), RoomArchived: each(_archived)},
+    {
+        RoomCreated: each(_created),
+        RoomRenamed: each(_renamed),
+        RoomArchived: each(_archived),
+        RoomReopened: each(_reopened),
+        RoomKindChanged: each(_kind_changed),
+    },
 )

@@ -13,10 +13,11 @@ from campfire.domain.accounts import NewPerson, NewSession, decide_join, decide_
 from campfire.domain.directory import Directory
 from campfire.domain.errors import SetupAlreadyDone
 from campfire.domain.events import AccountCreated, NewEvent, RecordedEvent
+from campfire.domain.memberships import decide_remove_member
 from campfire.domain.messages import decide_post
 from campfire.domain.presence import decide_enter
 from campfire.domain.reading import decide_read
-from campfire.domain.rooms import decide_remove_member, decide_rename_room
+from campfire.domain.rooms import decide_change_room
 from campfire.domain.webhooks import decide_create_webhook, decide_test_webhook
 from campfire.engine import Engine
 from campfire.errors import CampfireError
@@ -159,7 +160,7 @@ async def test_whoever_was_slower_decides_again(talk: Talk) -> None:
 
     def rename(name: str) -> list[NewEvent]:
         seen.append(talk.engine.directory.room(talk.room).name)
-        return decide_rename_room(talk.engine.directory, room_id=talk.room, name=name, actor_id=talk.ada, at=1)
+        return decide_change_room(talk.engine.directory, room_id=talk.room, name=name, actor_id=talk.ada, at=1)
 
     await asyncio.gather(*(talk.engine.perform(lambda name=name: rename(name)) for name in ("Red", "Green")))
     assert seen == ["All Talk", "All Talk", "Red"]
@@ -222,7 +223,7 @@ async def test_a_start_finds_everything_as_it_was_left(settings: Settings) -> No
         for decide in (
             lambda: decide_remove_member(directory, room_id=talk.room, user_id=bob, actor_id=bob, at=9),
             lambda: decide_read(directory, room_id=talk.room, user_id=talk.ada, position=7, at=9),
-            lambda: decide_rename_room(directory, room_id=talk.room, name="New", actor_id=talk.ada, at=9),
+            lambda: decide_change_room(directory, room_id=talk.room, name="New", actor_id=talk.ada, at=9),
             lambda: decide_create_webhook(
                 directory,
                 webhook_id=webhook,

@@ -41,7 +41,7 @@ async def set_up(request: web.Request) -> web.Response:
         token=token,
         user=me_view(directory.users[person.user_id], session.session_id),
         account=account_view(directory.account, with_join_code=True),
-        room=room_view(directory.rooms[room_id], unread=0, with_members=True),
+        room=room_view(directory, directory.rooms[room_id], person.user_id, unread=0, with_members=True),
     )
     return with_cookie(answer(done, 201), request, token)
 

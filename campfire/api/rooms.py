@@ -9,13 +9,13 @@ from campfire.api.routes import Query, Route, answer, body_of, flag, list_answer
 from campfire.api.views import room_view, user_view
 from campfire.domain import ids
 from campfire.domain.errors import MessageNotFound, ValidationFailed
+from campfire.domain.memberships import decide_add_member, decide_remove_member, decide_set_involvement
 from campfire.domain.reading import decide_read
 from campfire.domain.rooms import (
-    decide_add_member,
     decide_archive_room,
+    decide_change_room,
     decide_create_room,
-    decide_remove_member,
-    decide_rename_room,
+    decide_reopen_room,
     readable_room,
 )
 from campfire.engine import Engine
@@ -33,7 +33,8 @@ async def list_rooms(request: web.Request) -> web.Response:
         rooms = [engine.directory.rooms[room_id] for room_id in mine]
     rooms.sort(key=lambda room: (room.name.casefold(), room.id))
     counts = await unread.counts(engine.read_models, actor.user_id)
-    return answer(schemas.Rooms(rooms=[room_view(room, unread=counts.get(room.id, 0)) for room in rooms]))
+    shown = [room_view(engine.directory, room, actor.user_id, unread=counts.get(room.id, 0)) for room in rooms]
+    return answer(schemas.Rooms(rooms=shown))
 
 
 async def create_room(request: web.Request) -> web.Response:
@@ -64,14 +65,19 @@ async def read_room(request: web.Request) -> web.Response:
     return await _shown(engine, room.id, actor.user_id)
 
 
-async def rename_room(request: web.Request) -> web.Response:
+async def change_room(request: web.Request) -> web.Response:
     actor = authenticated(request)
     engine = request.app[ENGINE]
-    wanted = await body_of(request, schemas.RenameRoom)
+    wanted = await body_of(request, schemas.ChangeRoom)
     room_id = request.match_info["room_id"]
     await engine.perform(
-        lambda: decide_rename_room(
-            engine.directory, room_id=room_id, name=wanted.name, actor_id=actor.user_id, at=engine.clock.now_ms()
+        lambda: decide_change_room(
+            engine.directory,
+            room_id=room_id,
+            name=wanted.name,
+            kind=wanted.kind,
+            actor_id=actor.user_id,
+            at=engine.clock.now_ms(),
         )
     )
     return await _shown(engine, room_id, actor.user_id)
@@ -83,6 +89,33 @@ async def archive_room(request: web.Request) -> web.Response:
     room_id = request.match_info["room_id"]
     await engine.perform(
         lambda: decide_archive_room(engine.directory, room_id=room_id, actor_id=actor.user_id, at=engine.clock.now_ms())
+    )
+    return await _shown(engine, room_id, actor.user_id)
+
+
+async def reopen_room(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    room_id = request.match_info["room_id"]
+    await engine.perform(
+        lambda: decide_reopen_room(engine.directory, room_id=room_id, actor_id=actor.user_id, at=engine.clock.now_ms())
+    )
+    return await _shown(engine, room_id, actor.user_id)
+
+
+async def set_involvement(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    wanted = await body_of(request, schemas.SetInvolvement)
+    room_id = request.match_info["room_id"]
+    await engine.perform(
+        lambda: decide_set_involvement(
+            engine.directory,
+            room_id=room_id,
+            user_id=actor.user_id,
+            involvement=wanted.involvement,
+            at=engine.clock.now_ms(),
+        )
     )
     return await _shown(engine, room_id, actor.user_id)
 
@@ -148,7 +181,8 @@ async def mark_read(request: web.Request) -> web.Response:
 async def _shown(engine: Engine, room_id: str, user_id: str, status: int = 200) -> web.Response:
     counts = await unread.counts(engine.read_models, user_id)
     room = engine.directory.rooms[room_id]
-    return answer(room_view(room, unread=counts.get(room_id, 0), with_members=True), status)
+    shown = room_view(engine.directory, room, user_id, unread=counts.get(room_id, 0), with_members=True)
+    return answer(shown, status)
 
 
 async def _place_in(engine: Engine, room_id: str, wanted: schemas.MarkRead) -> int:
@@ -190,10 +224,10 @@ ROUTES = (
     Route(
         "PATCH",
         "/api/v1/rooms/{room_id}",
-        rename_room,
-        "Rename a room",
+        change_room,
+        "Rename a room, open it to everybody, or close it",
         {200: schemas.Room},
-        body=schemas.RenameRoom,
+        body=schemas.ChangeRoom,
         errors=_ADMINISTERED,
     ),
     Route(
@@ -203,6 +237,23 @@ ROUTES = (
         "Archive a room: readable, but closed",
         {200: schemas.Room},
         errors=_ADMINISTERED,
+    ),
+    Route(
+        "DELETE",
+        "/api/v1/rooms/{room_id}/archive",
+        reopen_room,
+        "Bring an archived room back",
+        {200: schemas.Room},
+        errors=_ADMINISTERED,
+    ),
+    Route(
+        "PUT",
+        "/api/v1/rooms/{room_id}/involvement",
+        set_involvement,
+        "What I want to hear of a room",
+        {200: schemas.Room},
+        body=schemas.SetInvolvement,
+        errors=_ROOM,
     ),
     Route(
         "GET",

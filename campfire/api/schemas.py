@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from campfire.domain.events import Involvement
 from campfire.domain.webhooks import EVENT_TYPES
 
 Password = Annotated[
@@ -51,8 +52,15 @@ class CreateRoom(Request, frozen=True, kw_only=True):
     members: Annotated[list[Id], Meta(max_length=5000)] = []
 
 
-class RenameRoom(Request, frozen=True, kw_only=True):
-    name: Name
+class ChangeRoom(Request, frozen=True, kw_only=True):
+    """What is left out stays."""
+
+    name: Name | None = None
+    kind: Literal["open", "closed"] | None = None
+
+
+class SetInvolvement(Request, frozen=True, kw_only=True):
+    involvement: Involvement
 
 
 class AddMember(Request, frozen=True, kw_only=True):
@@ -127,7 +135,9 @@ class Room(Answer, frozen=True, kw_only=True):
     archived: bool
     member_count: int
     members: list[str] | None = None
+    involvement: Involvement | None = None
     unread: int = 0
+    last_message_at: Time | None = None
 
 
 class Rooms(Answer, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """The directory's state in the shapes of the API."""
 
 from campfire.api import schemas
-from campfire.domain.directory import AccountState, RoomState, UserState
+from campfire.domain.directory import Directory
+from campfire.domain.states import AccountState, RoomState, UserState
 from campfire.iso_times import iso_from_ms
 
 
@@ -34,7 +35,10 @@ def account_view(account: AccountState, *, with_join_code: bool) -> schemas.Acco
     )
 
 
-def room_view(room: RoomState, *, unread: int, with_members: bool = False) -> schemas.Room:
+def room_view(
+    directory: Directory, room: RoomState, user_id: str, *, unread: int, with_members: bool = False
+) -> schemas.Room:
+    """A room as `user_id` sees it."""
     return schemas.Room(
         id=room.id,
         name=room.name,
@@ -44,5 +48,7 @@ def room_view(room: RoomState, *, unread: int, with_members: bool = False) -> sc
         archived=room.archived,
         member_count=len(room.members),
         members=sorted(room.members) if with_members or room.kind == "direct" else None,
+        involvement=directory.involvement(room.id, user_id) if user_id in room.members else None,
         unread=unread,
+        last_message_at=iso_from_ms(room.last_message_at) if room.last_message_at else None,
     )

@@ -10,9 +10,9 @@ from campfire.api import schemas
 from campfire.api.auth import authenticated
 from campfire.api.keys import ENGINE
 from campfire.api.routes import Route, answer, body_of, no_content
-from campfire.domain.directory import WebhookState
 from campfire.domain.errors import PermissionDenied
 from campfire.domain.events import NewEvent
+from campfire.domain.states import WebhookState
 from campfire.domain.webhooks import (
     administered_webhook,
     decide_create_webhook,

@@ -57,6 +57,11 @@ def membership_stream(room_id: str, user_id: str) -> str:
     return _derived("membership", room_id, user_id)
 
 
+def involvement_stream(room_id: str, user_id: str) -> str:
+    """What one person wants to hear of one room."""
+    return _derived("involvement", room_id, user_id)
+
+
 def presence_stream(room_id: str, user_id: str) -> str:
     """One person's entering and leaving of one room."""
     return _derived("presence", room_id, user_id)

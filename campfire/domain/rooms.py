@@ -1,20 +1,24 @@
-"""Rooms and who is in them."""
+"""Rooms."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from campfire.domain import ids
-from campfire.domain.directory import Directory, RoomState
+from campfire.domain.directory import Directory
 from campfire.domain.errors import PermissionDenied, RoomAccessDenied, RoomArchivedError, ValidationFailed
 from campfire.domain.events import (
+    Event,
     MemberAdded,
-    MemberRemoved,
     NewEvent,
     RoomArchived,
     RoomCreated,
     RoomKind,
+    RoomKindChanged,
     RoomRenamed,
+    RoomReopened,
 )
 from campfire.domain.names import clean_name
+from campfire.domain.states import RoomState
 
 MAX_DIRECT_MEMBERS = 21
 
@@ -39,7 +43,7 @@ def decide_create_room(
     if kind == "direct":
         return _direct_room(directory, name, chosen, actor_id, at)
     if kind == "open":
-        chosen = {user.id for user in directory.users.values() if user.can_sign_in and user.active}
+        chosen = _everybody(directory)
     created = RoomCreated(
         at=at,
         room_id=room_id,
@@ -51,15 +55,6 @@ def decide_create_room(
     return [NewEvent(room_id, 1, created)]
 
 
-def decide_rename_room(directory: Directory, *, room_id: str, name: str, actor_id: str, at: int) -> list[NewEvent]:
-    """Its creator or an administrator may. Raises `PermissionDenied`, `RoomArchivedError`, `ValidationFailed`."""
-    room = _administered_room(directory, room_id, actor_id)
-    name = clean_name(name, "name")
-    if name == room.name:
-        return []
-    return [NewEvent(room_id, room.version + 1, RoomRenamed(at=at, room_id=room_id, name=name, by=actor_id))]
-
-
 def decide_archive_room(directory: Directory, *, room_id: str, actor_id: str, at: int) -> list[NewEvent]:
     """Its creator or an administrator may; an archived room stays as it is."""
     if directory.room(room_id).archived:
@@ -69,39 +64,58 @@ def decide_archive_room(directory: Directory, *, room_id: str, actor_id: str, at
     return [NewEvent(room_id, room.version + 1, RoomArchived(at=at, room_id=room_id, by=actor_id))]
 
 
-def decide_add_member(directory: Directory, *, room_id: str, user_id: str, actor_id: str, at: int) -> list[NewEvent]:
-    """A member may add others; anybody may join an open room. Nothing to do for a member.
+def decide_reopen_room(directory: Directory, *, room_id: str, actor_id: str, at: int) -> list[NewEvent]:
+    """Bring an archived room back; its creator or an administrator may. Raises `PermissionDenied`."""
+    room = readable_room(directory, room_id, actor_id)
+    if not may_administer(directory, room, actor_id):
+        raise PermissionDenied("Only the room's creator or an administrator may do this.")
+    if not room.archived:
+        return []
+    return [NewEvent(room_id, room.version + 1, RoomReopened(at=at, room_id=room_id, by=actor_id))]
 
-    Raises `RoomNotFound`, `RoomAccessDenied`, `UserNotFound`, `PermissionDenied` (direct rooms), `RoomArchivedError`.
+
+def decide_change_room(
+    directory: Directory,
+    *,
+    room_id: str,
+    name: str | None = None,
+    kind: Literal["open", "closed"] | None = None,
+    actor_id: str,
+    at: int,
+) -> list[NewEvent]:
+    """Rename a room; open it to everybody, who then are members, or close it around who is in it.
+
+    Its creator or an administrator may. Raises `PermissionDenied` (also for direct rooms, which have no
+    name and never change), `RoomArchivedError`, `ValidationFailed`.
     """
-    room = directory.room(room_id)
-    joins_open_room = room.kind == "open" and user_id == actor_id
-    if not joins_open_room:
-        readable_room(directory, room_id, actor_id)
-    _require_changing_members(room)
-    directory.user(user_id)
-    if directory.is_member(room_id, user_id):
-        return []
-    added = MemberAdded(at=at, room_id=room_id, user_id=user_id, by=actor_id)
-    return [_membership(directory, room_id, user_id, added)]
+    room = _administered_room(directory, room_id, actor_id)
+    changes: list[Event] = []
+    if name is not None and (name := clean_name(name, "name")) != room.name:
+        changes.append(RoomRenamed(at=at, room_id=room_id, name=name, by=actor_id))
+    if kind is not None and kind != room.kind:
+        changes.append(RoomKindChanged(at=at, room_id=room_id, kind=kind, by=actor_id))
+    opens = kind == "open" and room.kind == "closed"
+    newcomers = sorted(_everybody(directory) - room.members) if opens else ()
+    return [
+        *(NewEvent(room_id, room.version + number, change) for number, change in enumerate(changes, 1)),
+        *(member_added(directory, room_id, user_id, actor_id, at) for user_id in newcomers),
+    ]
 
 
-def decide_remove_member(directory: Directory, *, room_id: str, user_id: str, actor_id: str, at: int) -> list[NewEvent]:
-    """Anybody may leave; the room's creator or an administrator may remove others. Raises as `decide_add_member`."""
-    room = readable_room(directory, room_id, actor_id) if user_id != actor_id else directory.room(room_id)
-    _require_changing_members(room)
-    if user_id != actor_id and not _may_administer(directory, room, actor_id):
-        raise PermissionDenied("Only the room's creator or an administrator may remove somebody.")
-    directory.user(user_id)
-    if not directory.is_member(room_id, user_id):
-        return []
-    removed = MemberRemoved(at=at, room_id=room_id, user_id=user_id, by=actor_id)
-    return [_membership(directory, room_id, user_id, removed)]
-
-
-def _membership(directory: Directory, room_id: str, user_id: str, event: MemberAdded | MemberRemoved) -> NewEvent:
+def member_added(directory: Directory, room_id: str, user_id: str, actor_id: str, at: int) -> NewEvent:
+    """The event that makes somebody a member who is none."""
     version = directory.membership_version(room_id, user_id) + 1
-    return NewEvent(ids.membership_stream(room_id, user_id), version, event)
+    added = MemberAdded(at=at, room_id=room_id, user_id=user_id, by=actor_id)
+    return NewEvent(ids.membership_stream(room_id, user_id), version, added)
+
+
+def may_administer(directory: Directory, room: RoomState, actor_id: str) -> bool:
+    """Whoever made a room looks after it, and every administrator."""
+    return room.created_by == actor_id or directory.user(actor_id).role == "administrator"
+
+
+def _everybody(directory: Directory) -> set[str]:
+    return {user.id for user in directory.users.values() if user.can_sign_in and user.active}
 
 
 def _direct_room(directory: Directory, name: str, chosen: set[str], actor_id: str, at: int) -> list[NewEvent]:
@@ -128,19 +142,8 @@ def _administered_room(directory: Directory, room_id: str, actor_id: str) -> Roo
     room = readable_room(directory, room_id, actor_id)
     if room.kind == "direct":
         raise PermissionDenied("A direct room has neither a name nor an end.")
-    if not _may_administer(directory, room, actor_id):
+    if not may_administer(directory, room, actor_id):
         raise PermissionDenied("Only the room's creator or an administrator may do this.")
     if room.archived:
         raise RoomArchivedError("The room is archived.")
     return room
-
-
-def _may_administer(directory: Directory, room: RoomState, actor_id: str) -> bool:
-    return room.created_by == actor_id or directory.user(actor_id).role == "administrator"
-
-
-def _require_changing_members(room: RoomState) -> None:
-    if room.kind == "direct":
-        raise PermissionDenied("The people of a direct room never change; start another one.")
-    if room.archived:
-        raise RoomArchivedError("The room is archived; its members stay as they are.")

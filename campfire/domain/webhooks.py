@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from campfire.domain import events as happened
-from campfire.domain.directory import Directory, WebhookState
+from campfire.domain.directory import Directory
 from campfire.domain.errors import PermissionDenied, ValidationFailed, WebhookNotFound
 from campfire.domain.events import NewEvent, WebhookCreated, WebhookDeleted, WebhookSecretRotated, WebhookTested
+from campfire.domain.states import WebhookState
 
 MAX_URL = 2_000
 

@@ -115,6 +115,36 @@ async def test_unread_messages_are_counted_until_they_are_read(chat: "Chat", ada
     assert (await bob.get(f"/api/v1/rooms/{room_id}")).json["unread"] == 0
 
 
+async def test_a_room_is_opened_closed_and_brought_back(chat: "Chat", ada: "Client", bob: "Client") -> None:
+    """Over the API as in the domain; the feed tells everybody in it."""
+    room = f"/api/v1/rooms/{await a_closed_room(ada)}"
+    assert (await bob.get(room)).status == 403
+    opened = await ada.patch(room, {"kind": "open"})
+    assert opened.status == 200 and opened.json["kind"] == "open" and opened.json["member_count"] == 2
+    assert (await bob.get(room)).json["name"] == "Back Room"
+    assert (await bob.patch(room, {"kind": "closed"})).code == "PERMISSION_DENIED"
+    assert (await ada.patch(room, {"kind": "direct"})).code == "VALIDATION_FAILED"
+    assert (await ada.post(f"{room}/archive")).json["archived"] is True
+    assert (await bob.post(f"{room}/messages", {"body": "x"})).code == "ROOM_ARCHIVED"
+    assert (await bob.delete(f"{room}/archive")).code == "PERMISSION_DENIED"
+    assert (await ada.delete(f"{room}/archive")).json["archived"] is False
+    assert (await bob.post(f"{room}/messages", {"body": "x"})).status == 201
+    seen = [event["event"] for event in (await bob.get("/feed?since=0")).json["events"]]
+    assert {"room.kind_changed", "member.added", "room.archived", "room.reopened"} <= set(seen)
+
+
+async def test_everybody_chooses_what_to_hear_of_a_room(chat: "Chat", ada: "Client", bob: "Client") -> None:
+    """One's own choice, which only oneself sees."""
+    room = f"/api/v1/rooms/{chat.first_room}"
+    assert (await bob.get(room)).json["involvement"] == "mentions"
+    for involvement in ("everything", "nothing", "invisible", "mentions"):
+        reply = await bob.send("PUT", f"{room}/involvement", {"involvement": involvement})
+        assert reply.json["involvement"] == involvement == (await bob.get(room)).json["involvement"]
+    assert (await bob.send("PUT", f"{room}/involvement", {"involvement": "loud"})).code == "VALIDATION_FAILED"
+    assert "room.involvement_set" in [event["event"] for event in (await bob.get("/feed?since=0")).json["events"]]
+    assert "room.involvement_set" not in [event["event"] for event in (await ada.get("/feed?since=0")).json["events"]]
+
+
 async def test_nobody_can_have_read_what_has_not_happened(ada: "Client", bob: "Client") -> None:
     """A position beyond the log does not hide what comes later."""
     room_id = await a_closed_room(ada, bob)

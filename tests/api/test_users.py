@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from campfire.domain.directory import UserState
+from campfire.domain.states import UserState
 
 if TYPE_CHECKING:
     from tests.api.conftest import Chat, Client

@@ -20,8 +20,9 @@ from campfire.clock import SystemClock
 from campfire.config import Settings
 from campfire.domain.accounts import NewPerson, NewSession, decide_join, decide_setup
 from campfire.domain.ids import random_id
+from campfire.domain.memberships import decide_add_member, decide_remove_member
 from campfire.domain.messages import decide_delete, decide_edit
-from campfire.domain.rooms import decide_add_member, decide_create_room, decide_remove_member
+from campfire.domain.rooms import decide_create_room
 from campfire.domain.sessions import decide_end_session, decide_sign_in
 from campfire.engine import Engine
 from projections.queries import messages

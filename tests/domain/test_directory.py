@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from campfire.domain.accounts import decide_join
+from campfire.domain.applying import apply
 from campfire.domain.directory import Directory
 from campfire.domain.errors import DomainError
 from campfire.domain.events import NewEvent, RoomKind
+from campfire.domain.memberships import decide_add_member, decide_remove_member
 from campfire.domain.messages import decide_post
 from campfire.domain.presence import decide_enter, decide_leave, decide_presence_reset
 from campfire.domain.reading import decide_read
 from campfire.domain.rooms import (
-    decide_add_member,
     decide_archive_room,
+    decide_change_room,
     decide_create_room,
-    decide_remove_member,
-    decide_rename_room,
 )
 from campfire.domain.sessions import decide_end_session, decide_sign_in
 
@@ -102,7 +102,7 @@ class DirectoryAgainstModel(RuleBasedStateMachine):
 
     @rule(room=rooms, actor=users, name=st.sampled_from(["Red", "Green"]))
     def rename(self, room: str, actor: str, name: str) -> None:
-        if self.try_to(lambda: decide_rename_room(self.directory, room_id=room, name=name, actor_id=actor, at=NOW)):
+        if self.try_to(lambda: decide_change_room(self.directory, room_id=room, name=name, actor_id=actor, at=NOW)):
             self.names[room] = name
 
     @rule(room=rooms, actor=users)
@@ -196,7 +196,7 @@ class DirectoryAgainstModel(RuleBasedStateMachine):
     def the_log_alone_gives_the_same_directory(self) -> None:
         again = Directory()
         for recorded in self.world.log:
-            again.apply(recorded)
+            apply(again, recorded)
         assert again.rooms == self.directory.rooms and again.users == self.directory.users
         assert again.sessions == self.directory.sessions
 

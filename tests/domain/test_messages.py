@@ -18,6 +18,7 @@ from campfire.domain.errors import (
     ValidationFailed,
 )
 from campfire.domain.events import MessageDeleted, MessageEdited, MessagePosted, NewEvent
+from campfire.domain.memberships import decide_remove_member
 from campfire.domain.messages import (
     MAX_BYTES,
     MAX_CHARACTERS,
@@ -27,7 +28,7 @@ from campfire.domain.messages import (
     decide_post,
     fit_body,
 )
-from campfire.domain.rooms import decide_archive_room, decide_remove_member
+from campfire.domain.rooms import decide_archive_room
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}\u200d\N{BOY}"
 FLAG = "\N{REGIONAL INDICATOR SYMBOL LETTER D}\N{REGIONAL INDICATOR SYMBOL LETTER E}"

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from campfire.domain.errors import RoomAccessDenied, RoomNotFound
 from campfire.domain.events import PresenceEntered, PresenceLeft, PresenceReset, ReadPositionMoved
+from campfire.domain.memberships import decide_remove_member
 from campfire.domain.presence import decide_enter, decide_leave, decide_presence_reset
 from campfire.domain.reading import decide_read
-from campfire.domain.rooms import decide_remove_member
 
 
 def test_entering_twice_is_entering_once(world: World, ada: str) -> None:

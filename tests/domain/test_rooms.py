@@ -9,14 +9,14 @@ from campfire.domain.errors import (
     UserNotFound,
     ValidationFailed,
 )
-from campfire.domain.events import MemberAdded, MemberRemoved, RoomCreated, RoomRenamed
+from campfire.domain.events import Event, Involvement, MemberAdded, MemberRemoved, RoomCreated, RoomRenamed
+from campfire.domain.memberships import decide_add_member, decide_remove_member, decide_set_involvement
 from campfire.domain.rooms import (
     MAX_DIRECT_MEMBERS,
-    decide_add_member,
     decide_archive_room,
+    decide_change_room,
     decide_create_room,
-    decide_remove_member,
-    decide_rename_room,
+    decide_reopen_room,
     readable_room,
 )
 
@@ -79,11 +79,11 @@ def test_its_maker_and_administrators_rename_a_room(world: World, ada: str, bob:
     """Other members may not; the same name again changes nothing."""
     room = world.room("closed", bob, ada, eve)
     with pytest.raises(PermissionDenied):
-        decide_rename_room(world.directory, room_id=room, name="Mine", actor_id=eve, at=NOW)
+        decide_change_room(world.directory, room_id=room, name="Mine", actor_id=eve, at=NOW)
     for actor, name in ((bob, "His"), (ada, "Hers")):
-        [renamed] = world.take(decide_rename_room(world.directory, room_id=room, name=name, actor_id=actor, at=NOW))
+        [renamed] = world.take(decide_change_room(world.directory, room_id=room, name=name, actor_id=actor, at=NOW))
         assert isinstance(renamed, RoomRenamed) and world.directory.room(room).name == name
-    assert decide_rename_room(world.directory, room_id=room, name=" Hers ", actor_id=ada, at=NOW) == []
+    assert decide_change_room(world.directory, room_id=room, name=" Hers ", actor_id=ada, at=NOW) == []
 
 
 def test_an_archived_room_stays_as_it_is(world: World, ada: str, bob: str, eve: str) -> None:
@@ -93,7 +93,7 @@ def test_an_archived_room_stays_as_it_is(world: World, ada: str, bob: str, eve: 
     assert readable_room(world.directory, room, bob).archived
     assert decide_archive_room(world.directory, room_id=room, actor_id=ada, at=NOW) == []
     for change in (
-        lambda: decide_rename_room(world.directory, room_id=room, name="New", actor_id=ada, at=NOW),
+        lambda: decide_change_room(world.directory, room_id=room, name="New", actor_id=ada, at=NOW),
         lambda: decide_add_member(world.directory, room_id=room, user_id=eve, actor_id=ada, at=NOW),
         lambda: decide_remove_member(world.directory, room_id=room, user_id=bob, actor_id=ada, at=NOW),
     ):
@@ -107,7 +107,7 @@ def test_a_direct_room_keeps_its_people_and_has_no_name(world: World, ada: str, 
     for change in (
         lambda: decide_add_member(world.directory, room_id=room, user_id=eve, actor_id=ada, at=NOW),
         lambda: decide_remove_member(world.directory, room_id=room, user_id=bob, actor_id=ada, at=NOW),
-        lambda: decide_rename_room(world.directory, room_id=room, name="Two", actor_id=ada, at=NOW),
+        lambda: decide_change_room(world.directory, room_id=room, name="Two", actor_id=ada, at=NOW),
         lambda: decide_archive_room(world.directory, room_id=room, actor_id=ada, at=NOW),
     ):
         with pytest.raises(PermissionDenied):
@@ -163,7 +163,7 @@ def test_a_room_that_does_not_exist_is_said_not_to(world: World, ada: str) -> No
     nowhere = world.new_id()
     for attempt in (
         lambda: readable_room(world.directory, nowhere, ada),
-        lambda: decide_rename_room(world.directory, room_id=nowhere, name="x", actor_id=ada, at=NOW),
+        lambda: decide_change_room(world.directory, room_id=nowhere, name="x", actor_id=ada, at=NOW),
         lambda: decide_archive_room(world.directory, room_id=nowhere, actor_id=ada, at=NOW),
         lambda: decide_add_member(world.directory, room_id=nowhere, user_id=ada, actor_id=ada, at=NOW),
         lambda: decide_remove_member(world.directory, room_id=nowhere, user_id=ada, actor_id=ada, at=NOW),
@@ -181,3 +181,55 @@ def test_the_members_of_a_new_room_are_in_a_fixed_order(world: World, ada: str, 
         for members in ([bob, eve], [eve, bob, eve])
     ]
     assert decided[0] == decided[1] and isinstance(decided[0][0].event, RoomCreated)
+
+
+def test_a_room_that_opens_takes_everybody_in(world: World, ada: str, bob: str, eve: str) -> None:
+    """Who left it before comes back too; closing it again sends nobody away."""
+    room = world.room("closed", bob, eve)
+    world.take(decide_remove_member(world.directory, room_id=room, user_id=eve, actor_id=eve, at=NOW))
+    world.take(decide_change_room(world.directory, room_id=room, kind="open", actor_id=bob, at=NOW))
+    assert world.directory.room(room).kind == "open"
+    assert world.directory.room(room).members == {ada, bob, eve}
+    world.take(decide_change_room(world.directory, room_id=room, kind="closed", name="Den", actor_id=ada, at=NOW))
+    assert world.directory.room(room).members == {ada, bob, eve}
+    assert (world.directory.room(room).kind, world.directory.room(room).name) == ("closed", "Den")
+    assert world.directory.rooms_of(world.join("Late")) == {world.first_room}
+
+
+def test_changing_a_room_is_for_who_looks_after_it(world: World, ada: str, bob: str, eve: str) -> None:
+    """Its maker and administrators; a direct room never changes; the same again changes nothing."""
+    room, direct = world.room("open", bob), world.room("direct", bob, ada)
+    for room_id, actor in ((room, eve), (direct, bob), (direct, ada)):
+        with pytest.raises(PermissionDenied):
+            decide_change_room(world.directory, room_id=room_id, kind="closed", actor_id=actor, at=NOW)
+    assert decide_change_room(world.directory, room_id=room, kind="open", name="Room", actor_id=bob, at=NOW) == []
+
+
+def test_an_archived_room_can_be_brought_back(world: World, ada: str, bob: str, eve: str) -> None:
+    """By who may archive it; then it is in use again."""
+    room = world.room("open", bob)
+    world.take(decide_archive_room(world.directory, room_id=room, actor_id=bob, at=NOW))
+    with pytest.raises(PermissionDenied):
+        decide_reopen_room(world.directory, room_id=room, actor_id=eve, at=NOW)
+    world.take(decide_reopen_room(world.directory, room_id=room, actor_id=ada, at=NOW))
+    assert decide_reopen_room(world.directory, room_id=room, actor_id=ada, at=NOW) == []
+    assert world.post(room, eve).body == "hello"
+
+
+def test_involvement_begins_with_the_rooms_kind_and_ends_with_the_membership(world: World, ada: str, bob: str) -> None:
+    """Mentions in rooms, everything between few; who comes back begins anew."""
+    room, direct = world.room("open", ada), world.room("direct", ada, bob)
+    directory = world.directory
+    assert (directory.involvement(room, bob), directory.involvement(direct, bob)) == ("mentions", "everything")
+
+    def choose(involvement: Involvement) -> list[Event]:
+        return world.take(decide_set_involvement(directory, room_id=room, user_id=bob, involvement=involvement, at=NOW))
+
+    assert choose("mentions") == []
+    assert len(choose("invisible")) == 1
+    assert directory.involvement(room, bob) == "invisible" and directory.involvement(room, ada) == "mentions"
+    world.take(decide_remove_member(directory, room_id=room, user_id=bob, actor_id=bob, at=NOW))
+    with pytest.raises(RoomAccessDenied):
+        choose("nothing")
+    world.take(decide_add_member(directory, room_id=room, user_id=bob, actor_id=bob, at=NOW))
+    assert directory.involvement(room, bob) == "mentions"

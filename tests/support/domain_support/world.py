@@ -6,6 +6,7 @@ from uuid import UUID
 
 from campfire.domain import ids
 from campfire.domain.accounts import NewPerson, NewSession, decide_join, decide_setup
+from campfire.domain.applying import apply
 from campfire.domain.directory import Directory
 from campfire.domain.events import (
     Event,
@@ -44,7 +45,7 @@ class World:
             self._versions[new.stream_id] = version
             recorded = RecordedEvent(len(self.log) + 1, new.stream_id, version, NOW, new.event)
             self.log.append(recorded)
-            self.directory.apply(recorded)
+            apply(self.directory, recorded)
         return [new.event for new in decided]
 
     def found(self, name: str = "Ada") -> str:

@@ -4,11 +4,12 @@ from hypothesis import strategies as st
 
 from campfire.domain import events as happened
 from campfire.domain import ids
+from campfire.domain.events import Involvement
 from projections_support.history import History
 
 PEOPLE, ROOMS = 3, 2
 _WORDS = st.text(alphabet="abcé ñΩ漢\u0301-_'\"*", min_size=1, max_size=12).filter(str.strip)
-_STEP = st.tuples(st.integers(0, 17), st.integers(0, 5), st.integers(0, 5), _WORDS)
+_STEP = st.tuples(st.integers(0, 18), st.integers(0, 5), st.integers(0, 5), _WORDS)
 
 
 @st.composite
@@ -29,6 +30,7 @@ class _Chat:
         self.people = [self.history.person(name) for name in ("Ada", "Bob", "Cy")]
         self.rooms = [self.history.room(*self.people[:2]), self.history.room()]
         self.known = {(self.rooms[0], self.people[0]), (self.rooms[0], self.people[1])}
+        self.gone: set[tuple[str, str]] = set()
         self.messages: list[tuple[str, str]] = []
         self.sessions: list[tuple[str, str]] = []
         self.webhooks: list[str] = []
@@ -42,7 +44,8 @@ class _Chat:
             self.exit,
             self.read,
             self.rename,
-            self.archive,
+            self.change_room,
+            self.involve,
             self.set_password,
             self.sign_in_or_out,
             self.make_webhook,
@@ -68,11 +71,16 @@ class _Chat:
         room_id, user_id = self.rooms[one % ROOMS], self.people[other % PEOPLE]
         self.history.join(room_id, user_id)
         self.known.add((room_id, user_id))
+        self.gone.discard((room_id, user_id))
 
     def leave(self, one: int, other: int, _text: str) -> None:
         room_id, user_id = self.rooms[one % ROOMS], self.people[other % PEOPLE]
         if (room_id, user_id) in self.known:
             self.history.leave(room_id, user_id)
+            self.gone.add((room_id, user_id))
+
+    def inside(self, room_id: str, user_id: str) -> bool:
+        return (room_id, user_id) in self.known - self.gone
 
     def enter(self, one: int, other: int, _text: str) -> None:
         room_id, user_id = self.rooms[one % ROOMS], self.people[other % PEOPLE]
@@ -91,9 +99,23 @@ class _Chat:
         room_id = self.rooms[one % ROOMS]
         self.history.record(room_id, happened.RoomRenamed(at=4, room_id=room_id, name=text, by="Ada"))
 
-    def archive(self, one: int, _other: int, _text: str) -> None:
+    def change_room(self, one: int, other: int, _text: str) -> None:
         room_id = self.rooms[one % ROOMS]
-        self.history.record(room_id, happened.RoomArchived(at=5, room_id=room_id, by="Ada"))
+        changes = (
+            happened.RoomArchived(at=5, room_id=room_id, by="Ada"),
+            happened.RoomReopened(at=5, room_id=room_id, by="Ada"),
+            happened.RoomKindChanged(at=5, room_id=room_id, kind="closed", by="Ada"),
+            happened.RoomKindChanged(at=5, room_id=room_id, kind="open", by="Ada"),
+        )
+        self.history.record(room_id, changes[other % len(changes)])
+
+    def involve(self, one: int, other: int, _text: str) -> None:
+        room_id, user_id = self.rooms[0], self.people[one % PEOPLE]
+        if self.inside(room_id, user_id):
+            choices: tuple[Involvement, ...] = ("everything", "mentions", "nothing", "invisible")
+            chosen = choices[other % len(choices)]
+            involved = happened.InvolvementSet(at=5, room_id=room_id, user_id=user_id, involvement=chosen)
+            self.history.record(ids.involvement_stream(room_id, user_id), involved)
 
     def set_password(self, one: int, _other: int, text: str) -> None:
         user_id = self.people[one % PEOPLE]

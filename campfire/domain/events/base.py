@@ -1,0 +1,45 @@
+"""What every event is, and what goes into the log and comes out of it."""
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+Role = Literal["administrator", "member", "bot"]
+RoomKind = Literal["open", "closed", "direct"]
+Involvement = Literal["everything", "mentions", "nothing", "invisible"]
+"""What a member is notified of; an invisible room is not even listed among the others."""
+Origin = Literal["live", "import"]
+"""Where a fact came from; imported history never triggers webhooks or pushes."""
+
+SessionEnd = Literal["signed_out", "revoked", "expired"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact. Subclasses name themselves by `topic`, in the past tense of the field's own words."""
+
+    topic: ClassVar[str]
+    schema: ClassVar[int] = 1
+
+    at: int
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """An event that a decision wants in the log.
+
+    `version` is the place in the stream that it must take (the first is 1); somebody else having
+    taken it is a conflict. None takes the next free place: for facts where the last word wins.
+    """
+
+    stream_id: str
+    version: int | None
+    event: Event
+
+
+class RecordedEvent(msgspec.Struct, frozen=True):
+    """An event as the log holds it. `recorded_at` in milliseconds since the epoch, never decreasing."""
+
+    position: int
+    stream_id: str
+    version: int
+    recorded_at: int
+    event: Event
