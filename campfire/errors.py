@@ -103,6 +103,7 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
     ErrorKind("SETUP_ALREADY_DONE", 409, "This server is already set up", False, "Sign in, or join by invitation."),
     ErrorKind("JOIN_CODE_INVALID", 404, "The invitation is not valid", False, "Ask for the current link."),
     ErrorKind("EMAIL_TAKEN", 409, "The e-mail address is already in use", False, "Sign in with it instead."),
+    ErrorKind("BOOST_NOT_FOUND", 404, "There is no such boost", False, "It may have been taken back."),
     ErrorKind(
         "CLIENT_MESSAGE_ID_REUSED",
         409,

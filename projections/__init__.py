@@ -2,14 +2,18 @@
 
 from projections import (
     account,
+    boosts,
     imports,
     memberships,
+    mentions,
     messages,
     presences,
     read_positions,
     rooms,
+    saved_messages,
     search,
     sessions,
+    thread_reads,
     users,
     webhooks,
 )
@@ -23,6 +27,10 @@ ALL: tuple[Projection, ...] = (
     memberships.PROJECTION,
     presences.PROJECTION,
     messages.PROJECTION,
+    mentions.PROJECTION,  # after messages: it finds an edited message's position there
+    boosts.PROJECTION,
+    saved_messages.PROJECTION,
+    thread_reads.PROJECTION,
     read_positions.PROJECTION,
     webhooks.PROJECTION,
     imports.PROJECTION,

@@ -2,8 +2,16 @@
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
-from campfire.domain.events import MessageDeleted, MessageEdited, MessagePosted, RecordedEvent
+from campfire.domain.events import (
+    MessageDeleted,
+    MessageEdited,
+    MessagePinned,
+    MessagePosted,
+    MessageUnpinned,
+    RecordedEvent,
+)
 from campfire.eventlog.bulk_insert import bulk_insert
 from projections.projection import Projection, each
 
@@ -19,17 +27,24 @@ CREATE TABLE messages (
     deleted_at        INTEGER,
     client_message_id TEXT    NOT NULL,
     original_length   INTEGER,              -- characters, if the body was cut
+    reply_to          TEXT,                 -- the message that this one answers
+    thread_id         TEXT,                 -- the first message of the thread that this one is a reply in
+    pinned_at         INTEGER,
+    pinned_by         TEXT,
     version           INTEGER NOT NULL
 ) STRICT;
 """
 INDEXES = """
 CREATE INDEX IF NOT EXISTS messages_in_room ON messages (room_id, created_at, position);
 CREATE INDEX IF NOT EXISTS messages_since ON messages (room_id, position);
+CREATE INDEX IF NOT EXISTS messages_in_thread ON messages (thread_id, created_at, position) WHERE thread_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS messages_pinned ON messages (room_id, pinned_at) WHERE pinned_at IS NOT NULL;
 """
 
 _POST = """
 INSERT INTO messages
-    (position, id, room_id, author_id, body, created_at, client_message_id, original_length, version)
+    (position, id, room_id, author_id, body, created_at, client_message_id, original_length, reply_to, thread_id,
+     version)
 """
 
 
@@ -37,7 +52,7 @@ def _posted(connection: sqlite3.Connection, run: Sequence[RecordedEvent]) -> Non
     bulk_insert(connection, _POST, [_row(recorded) for recorded in run])
 
 
-def _row(recorded: RecordedEvent) -> tuple[int, str, str, str, str, int, str, int | None, int]:
+def _row(recorded: RecordedEvent) -> tuple[Any, ...]:
     event = recorded.event
     assert isinstance(event, MessagePosted)
     return (
@@ -49,6 +64,8 @@ def _row(recorded: RecordedEvent) -> tuple[int, str, str, str, str, int, str, in
         event.at,
         event.client_message_id,
         event.original_length,
+        event.reply_to,
+        event.thread_id,
         recorded.version,
     )
 
@@ -62,16 +79,34 @@ def _edited(connection: sqlite3.Connection, event: MessageEdited, recorded: Reco
 
 def _deleted(connection: sqlite3.Connection, event: MessageDeleted, recorded: RecordedEvent) -> None:
     connection.execute(
-        "UPDATE messages SET body = '', deleted_at = ?, version = ? WHERE id = ?",
+        "UPDATE messages SET body = '', deleted_at = ?, pinned_at = NULL, pinned_by = NULL, version = ? WHERE id = ?",
         (event.at, recorded.version, event.message_id),
     )
 
 
+def _pinned(connection: sqlite3.Connection, event: MessagePinned, _: RecordedEvent) -> None:
+    # A pin and a deletion may have been decided side by side; what is deleted stays unpinned.
+    connection.execute(
+        "UPDATE messages SET pinned_at = ?, pinned_by = ? WHERE id = ? AND deleted_at IS NULL",
+        (event.at, event.by, event.message_id),
+    )
+
+
+def _unpinned(connection: sqlite3.Connection, event: MessageUnpinned, _: RecordedEvent) -> None:
+    connection.execute("UPDATE messages SET pinned_at = NULL, pinned_by = NULL WHERE id = ?", (event.message_id,))
+
+
 PROJECTION = Projection(
     "messages",
-    1,
+    2,
     ("messages",),
     SCHEMA,
-    {MessagePosted: _posted, MessageEdited: each(_edited), MessageDeleted: each(_deleted)},
+    {
+        MessagePosted: _posted,
+        MessageEdited: each(_edited),
+        MessageDeleted: each(_deleted),
+        MessagePinned: each(_pinned),
+        MessageUnpinned: each(_unpinned),
+    },
     INDEXES,
 )

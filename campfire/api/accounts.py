@@ -11,6 +11,7 @@ from campfire.api.routes import Route, answer, body_of
 from campfire.api.views import account_view, me_view, room_view
 from campfire.domain.accounts import NewPerson, decide_join, decide_setup, require_join_code
 from campfire.domain.errors import SetupAlreadyDone, SetupRequired
+from projections.queries.unread import NOTHING
 
 _CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz23456789"
 
@@ -41,7 +42,7 @@ async def set_up(request: web.Request) -> web.Response:
         token=token,
         user=me_view(directory.users[person.user_id], session.session_id),
         account=account_view(directory.account, with_join_code=True),
-        room=room_view(directory, directory.rooms[room_id], person.user_id, unread=0, with_members=True),
+        room=room_view(directory, directory.rooms[room_id], person.user_id, unread=NOTHING, with_members=True),
     )
     return with_cookie(answer(done, 201), request, token)
 

@@ -12,14 +12,17 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from campfire.api import (
     accounts,
+    boosts,
     docs_page,
     health,
+    marks,
     messages,
     openapi,
     rooms,
     schemas,
     search,
     sessions,
+    threads,
     users,
     webhooks,
 )
@@ -70,6 +73,9 @@ _SOCKET = Route(
 
 ROUTES: tuple[Route, ...] = (
     *messages.ROUTES,  # first: the router tries patterns in order, and messages are most of what comes
+    *threads.ROUTES,
+    *boosts.ROUTES,
+    *marks.ROUTES,
     *accounts.ROUTES,
     *sessions.ROUTES,
     *users.ROUTES,

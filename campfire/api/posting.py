@@ -5,28 +5,39 @@ from typing import Literal
 
 import msgspec
 
-from campfire.api.schemas import Author, Message
+from campfire.api.message_views import message_view
+from campfire.api.schemas import Author, Mention, Message
 from campfire.domain import ids
 from campfire.domain.errors import ClientMessageIdReused, MessageNotFound, RoomArchivedError
 from campfire.domain.events import MessagePosted, RecordedEvent
-from campfire.domain.messages import decide_post, fit_body
+from campfire.domain.messages import MessageState, decide_post, fit_body
+from campfire.domain.sounds import sound_of
 from campfire.engine import Engine
 from campfire.eventlog.errors import VersionConflict
 from campfire.iso_times import iso_from_ms
 from projections.queries import messages
-from projections.queries.messages import MessageRow
 
 Overflow = Literal["refuse", "truncate"]
+Said = tuple[str, int | None, str | None]
+"""What makes two posts the same: the body and its original length, after cutting, and what it replies to."""
 
 
 async def post_message(
-    engine: Engine, author_id: str, *, room_id: str, body: str, client_message_id: str | None, overflow: Overflow
+    engine: Engine,
+    author_id: str,
+    *,
+    room_id: str,
+    body: str,
+    client_message_id: str | None,
+    overflow: Overflow = "refuse",
+    reply_to: str | None = None,
 ) -> Message:
     """Post, or return the first result of the same post with `duplicate` set.
 
     Raises what `decide_post` and `Engine.append` raise, and `ClientMessageIdReused`.
     """
     truncate = overflow == "truncate"
+    answered = None if reply_to is None else await _answered(engine, reply_to)
     try:
         [new] = decide_post(
             engine.directory,
@@ -34,42 +45,38 @@ async def post_message(
             author_id=author_id,
             body=body,
             client_message_id=client_message_id or engine.new_id(),
+            reply_to=answered,
             truncate=truncate,
             at=engine.clock.now_ms(),
         )
-    except RoomArchivedError:
-        # It may have been posted before the room was archived, and only its acknowledgement got lost.
+    except (RoomArchivedError, MessageNotFound):
+        # It may have been posted before the room was archived, or before the message that it answers was
+        # deleted, and only its acknowledgement got lost.
         message_id = ids.message_id(room_id, author_id, client_message_id or "")
         if await messages.by_id(engine.read_models, message_id) is None:
             raise
-        return await _first_result(engine, message_id, fit_body(body, truncate=truncate))
+        return await _first_result(engine, author_id, message_id, (*fit_body(body, truncate=truncate), reply_to))
     try:
         [recorded] = await engine.append([new])
     except VersionConflict:
         assert isinstance(new.event, MessagePosted)
-        return await _first_result(engine, new.stream_id, (new.event.body, new.event.original_length))
-    return _as_posted(recorded, duplicate=False)
+        return await _first_result(engine, author_id, new.stream_id, _said(new.event))
+    return _as_posted(engine, recorded, duplicate=False)
 
 
-def message_from(row: MessageRow) -> Message:
-    """A message as it is now."""
-    return Message(
-        id=row.id,
-        position=row.position,
-        room_id=row.room_id,
-        author=Author(id=row.author_id, name=row.author_name),
-        body=row.body,
-        created_at=iso_from_ms(row.created_at),
-        client_message_id=row.client_message_id,
-        truncated=row.original_length is not None,
-        original_length=row.original_length,
-        edited_at=None if row.edited_at is None else iso_from_ms(row.edited_at),
-        deleted_at=None if row.deleted_at is None else iso_from_ms(row.deleted_at),
-    )
+async def _answered(engine: Engine, message_id: str) -> MessageState:
+    state = await messages.state(engine.read_models, message_id)
+    if state is None:
+        raise MessageNotFound("The message to reply to does not exist.")
+    return state
 
 
-async def _first_result(engine: Engine, message_id: str, again: tuple[str, int | None]) -> Message:
-    """What the first post was answered with; `again` is the repeat's body and original length, after cutting."""
+def _said(event: MessagePosted) -> Said:
+    return event.body, event.original_length, event.reply_to
+
+
+async def _first_result(engine: Engine, author_id: str, message_id: str, again: Said) -> Message:
+    """What the first post was answered with; `again` is what the repeat says."""
     first = (await asyncio.to_thread(engine.reader.read_stream, message_id))[0]
     assert isinstance(first.event, MessagePosted)
     row = await messages.by_id(engine.read_models, message_id)
@@ -77,14 +84,14 @@ async def _first_result(engine: Engine, message_id: str, again: tuple[str, int |
         raise MessageNotFound("The message was recorded, but cannot be shown yet.")
     if row.deleted_at is not None:
         # What was said is gone, so nobody can tell whether this is the same text, and nobody gets it back.
-        return msgspec.structs.replace(message_from(row), duplicate=True)
-    if (first.event.body, first.event.original_length) != again:
+        return msgspec.structs.replace(await message_view(engine.read_models, row, author_id), duplicate=True)
+    if _said(first.event) != again:
         raise ClientMessageIdReused("This client_message_id was used for another text; nothing was posted.")
-    return _as_posted(first, duplicate=True)
+    return _as_posted(engine, first, duplicate=True)
 
 
-def _as_posted(recorded: RecordedEvent, *, duplicate: bool) -> Message:
-    event = recorded.event
+def _as_posted(engine: Engine, recorded: RecordedEvent, *, duplicate: bool) -> Message:
+    event, users = recorded.event, engine.directory.users
     assert isinstance(event, MessagePosted)
     return Message(
         id=event.message_id,
@@ -97,4 +104,11 @@ def _as_posted(recorded: RecordedEvent, *, duplicate: bool) -> Message:
         duplicate=duplicate,
         truncated=event.original_length is not None,
         original_length=event.original_length,
+        mentions=[
+            Mention(user_id=each.user_id, name=users[each.user_id].name, start=each.start, end=each.end)
+            for each in event.mentions
+        ],
+        reply_to=event.reply_to,
+        thread_id=event.thread_id,
+        sound=sound_of(event.body),
     )

@@ -33,7 +33,9 @@ async def list_rooms(request: web.Request) -> web.Response:
         rooms = [engine.directory.rooms[room_id] for room_id in mine]
     rooms.sort(key=lambda room: (room.name.casefold(), room.id))
     counts = await unread.counts(engine.read_models, actor.user_id)
-    shown = [room_view(engine.directory, room, actor.user_id, unread=counts.get(room.id, 0)) for room in rooms]
+    shown = [
+        room_view(engine.directory, room, actor.user_id, unread=counts.get(room.id, unread.NOTHING)) for room in rooms
+    ]
     return answer(schemas.Rooms(rooms=shown))
 
 
@@ -181,7 +183,7 @@ async def mark_read(request: web.Request) -> web.Response:
 async def _shown(engine: Engine, room_id: str, user_id: str, status: int = 200) -> web.Response:
     counts = await unread.counts(engine.read_models, user_id)
     room = engine.directory.rooms[room_id]
-    shown = room_view(engine.directory, room, user_id, unread=counts.get(room_id, 0), with_members=True)
+    shown = room_view(engine.directory, room, user_id, unread=counts.get(room_id, unread.NOTHING), with_members=True)
     return answer(shown, status)
 
 

@@ -5,7 +5,7 @@ from aiohttp import web
 from campfire.api import schemas
 from campfire.api.auth import authenticated
 from campfire.api.keys import ENGINE
-from campfire.api.posting import message_from
+from campfire.api.message_views import message_views
 from campfire.api.routes import Query, Route, answer, whole_number
 from campfire.domain.rooms import readable_room
 from projections.queries.search import search
@@ -23,7 +23,7 @@ async def search_messages(request: web.Request) -> web.Response:
         room_ids = {readable_room(engine.directory, request.query["room_id"], actor.user_id).id}
     text = request.query.get("q", "").encode(errors="ignore").decode()
     rows = await search(engine.read_models, text, room_ids, limit)
-    return answer(schemas.Messages(messages=[message_from(row) for row in rows]))
+    return answer(schemas.Messages(messages=await message_views(engine.read_models, rows, actor.user_id)))
 
 
 ROUTES = (

@@ -4,6 +4,7 @@ from campfire.api import schemas
 from campfire.domain.directory import Directory
 from campfire.domain.states import AccountState, RoomState, UserState
 from campfire.iso_times import iso_from_ms
+from projections.queries.unread import Unread
 
 
 def user_view(user: UserState) -> schemas.User:
@@ -36,7 +37,7 @@ def account_view(account: AccountState, *, with_join_code: bool) -> schemas.Acco
 
 
 def room_view(
-    directory: Directory, room: RoomState, user_id: str, *, unread: int, with_members: bool = False
+    directory: Directory, room: RoomState, user_id: str, *, unread: Unread, with_members: bool = False
 ) -> schemas.Room:
     """A room as `user_id` sees it."""
     return schemas.Room(
@@ -49,6 +50,7 @@ def room_view(
         member_count=len(room.members),
         members=sorted(room.members) if with_members or room.kind == "direct" else None,
         involvement=directory.involvement(room.id, user_id) if user_id in room.members else None,
-        unread=unread,
+        unread=unread.messages,
+        unread_mentions=unread.mentions,
         last_message_at=iso_from_ms(room.last_message_at) if room.last_message_at else None,
     )

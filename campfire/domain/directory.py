@@ -23,6 +23,7 @@ class Directory:
         self.webhooks: dict[str, WebhookState] = {}
         self.imports: dict[str, ImportState] = {}
         self._users_by_email: dict[str, str] = {}
+        self._users_by_name: dict[str, set[str]] = {}
         self._sessions_by_token_hash: dict[str, SessionState] = {}
         self._rooms_of: dict[str, set[str]] = {}
         self._membership_versions: dict[tuple[str, str], int] = {}
@@ -47,6 +48,10 @@ class Directory:
     def user_by_email(self, email: str) -> UserState | None:
         """Compared without regard to case."""
         return self.users.get(self._users_by_email.get(email.strip().casefold(), ""))
+
+    def users_named(self, name: str) -> Set[str]:
+        """The ids of everybody of that name, compared without regard to case."""
+        return self._users_by_name.get(name.casefold(), _NOBODY)
 
     def session_by_token_hash(self, token_hash: str) -> SessionState | None:
         return self._sessions_by_token_hash.get(token_hash)
@@ -83,6 +88,7 @@ class Directory:
 
     def add_user(self, user: UserState) -> None:
         self.users[user.id] = user
+        self._users_by_name.setdefault(user.name.casefold(), set()).add(user.id)
         if user.email is not None:
             self.claim_email(user.email, user.id)
 

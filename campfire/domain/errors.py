@@ -66,6 +66,10 @@ class MessageNotFound(DomainError):
     code = "MESSAGE_NOT_FOUND"
 
 
+class BoostNotFound(DomainError):
+    code = "BOOST_NOT_FOUND"
+
+
 class MessageTooLong(DomainError):
     code = "MESSAGE_TOO_LONG"
 

@@ -72,6 +72,21 @@ def read_position_stream(room_id: str, user_id: str) -> str:
     return _derived("read", room_id, user_id)
 
 
+def thread_read_stream(thread_id: str, user_id: str) -> str:
+    """How far one person has read one thread."""
+    return _derived("thread-read", thread_id, user_id)
+
+
+def pin_stream(message_id: str) -> str:
+    """Pinning one message, and taking that back."""
+    return _derived("pin", message_id)
+
+
+def saved_stream(message_id: str, user_id: str) -> str:
+    """One person's saving of one message."""
+    return _derived("saved", message_id, user_id)
+
+
 def imported_user_id(source: str, nickname: str) -> str:
     """The user that stands for `nickname` of an imported `source`."""
     return _derived("imported-user", source, nickname)

@@ -13,6 +13,7 @@ from campfire.domain.errors import (
     ValidationFailed,
 )
 from campfire.domain.events import MessageDeleted, MessageEdited, MessagePosted, NewEvent
+from campfire.domain.mentions import find_mentions
 from campfire.domain.rooms import readable_room
 
 MAX_CHARACTERS = 10_000
@@ -25,7 +26,10 @@ _GRAPHEME = regex.compile(r"\X")
 
 
 class MessageState(msgspec.Struct, frozen=True):
-    """What a decision about an existing message needs. `version` is its stream's last."""
+    """What a decision about an existing message needs. `version` is its stream's last.
+
+    `thread_id` is the first message of the thread that it belongs to as a reply.
+    """
 
     id: str
     room_id: str
@@ -33,6 +37,8 @@ class MessageState(msgspec.Struct, frozen=True):
     version: int
     body: str
     deleted: bool
+    thread_id: str | None = None
+    pinned: bool = False
 
 
 def fit_body(body: str, *, truncate: bool) -> tuple[str, int | None]:
@@ -68,12 +74,14 @@ def decide_post(
     author_id: str,
     body: str,
     client_message_id: str,
+    reply_to: MessageState | None = None,
     truncate: bool = False,
     at: int,
 ) -> list[NewEvent]:
     """Post to a room that the author is a member of. The stream's first version makes a repeat a conflict.
 
-    Raises `RoomNotFound`, `RoomAccessDenied`, `RoomArchivedError`, and what `fit_body` raises.
+    Raises `RoomNotFound`, `RoomAccessDenied`, `RoomArchivedError`, `MessageNotFound` for a reply to what
+    is not in the room, and what `fit_body` raises.
     """
     room = readable_room(directory, room_id, author_id)
     if room.archived:
@@ -83,6 +91,8 @@ def decide_post(
             f"client_message_id needs 1 to {MAX_CLIENT_MESSAGE_ID} characters.",
             errors=[{"field": "client_message_id", "message": "has the wrong length"}],
         )
+    if reply_to is not None and (reply_to.room_id != room_id or reply_to.deleted):
+        raise MessageNotFound("The message to reply to is not in this room.")
     kept, original_length = fit_body(body, truncate=truncate)
     message_id = ids.message_id(room_id, author_id, client_message_id)
     posted = MessagePosted(
@@ -94,6 +104,9 @@ def decide_post(
         body=kept,
         client_message_id=client_message_id,
         original_length=original_length,
+        mentions=find_mentions(directory, room, kept),
+        reply_to=None if reply_to is None else reply_to.id,
+        thread_id=None if reply_to is None else reply_to.thread_id or reply_to.id,
     )
     return [NewEvent(message_id, 1, posted)]
 
@@ -116,6 +129,7 @@ def decide_edit(
         by=actor_id,
         body=kept,
         original_length=original_length,
+        mentions=find_mentions(directory, directory.room(message.room_id), kept),
     )
     return [NewEvent(message.id, message.version + 1, edited)]
 

@@ -54,6 +54,10 @@ def posted_view(event: happened.MessagePosted) -> View:
     }
     if event.original_length is not None:
         view["original_length"] = event.original_length
+    if event.mentions:
+        view["mentions"] = _mentions(event.mentions)
+    if event.reply_to is not None:
+        view |= {"reply_to": event.reply_to, "thread_id": event.thread_id}
     return view
 
 
@@ -65,11 +69,43 @@ def _edited_view(event: happened.MessageEdited) -> View:
         "body": event.body,
         "edited_at": iso_from_ms(event.at),
         "truncated": event.original_length is not None,
+        "mentions": _mentions(event.mentions),
     }
+
+
+def _mentions(mentions: tuple[happened.Mention, ...]) -> list[View]:
+    return [{"user_id": each.user_id, "start": each.start, "end": each.end} for each in mentions]
 
 
 def _deleted_view(event: happened.MessageDeleted) -> View:
     return {"id": event.message_id, "room_id": event.room_id, "by": event.by, "deleted_at": iso_from_ms(event.at)}
+
+
+def _pin_view(event: happened.MessagePinned | happened.MessageUnpinned) -> View:
+    return {"id": event.message_id, "room_id": event.room_id, "by": event.by}
+
+
+def _saved_view(event: happened.MessageSaved | happened.MessageUnsaved) -> View:
+    return {"id": event.message_id, "room_id": event.room_id}
+
+
+def _boost_added_view(event: happened.BoostAdded) -> View:
+    return {
+        "id": event.boost_id,
+        "message_id": event.message_id,
+        "room_id": event.room_id,
+        "booster": {"id": event.by, "name": event.by_name},
+        "content": event.content,
+        "created_at": iso_from_ms(event.at),
+    }
+
+
+def _boost_removed_view(event: happened.BoostRemoved) -> View:
+    return {"id": event.boost_id, "message_id": event.message_id, "room_id": event.room_id, "by": event.by}
+
+
+def _thread_read_view(event: happened.ThreadRead) -> View:
+    return {"thread_id": event.thread_id, "room_id": event.room_id, "position": event.position}
 
 
 def _room_created_view(event: happened.RoomCreated) -> View:
@@ -129,6 +165,13 @@ _VIEWS: dict[type[Event], Callable[[Any], View]] = {
     happened.MessagePosted: posted_view,
     happened.MessageEdited: _edited_view,
     happened.MessageDeleted: _deleted_view,
+    happened.MessagePinned: _pin_view,
+    happened.MessageUnpinned: _pin_view,
+    happened.MessageSaved: _saved_view,
+    happened.MessageUnsaved: _saved_view,
+    happened.BoostAdded: _boost_added_view,
+    happened.BoostRemoved: _boost_removed_view,
+    happened.ThreadRead: _thread_read_view,
     happened.ReadPositionMoved: lambda event: {
         "room_id": event.room_id,
         "user_id": event.user_id,
@@ -170,6 +213,13 @@ _AUDIENCES: dict[type[Event], Callable[[Any], Audience]] = {
     happened.MessagePosted: _of_room,
     happened.MessageEdited: _of_room,
     happened.MessageDeleted: _of_room,
+    happened.MessagePinned: _of_room,
+    happened.MessageUnpinned: _of_room,
+    happened.MessageSaved: _of_user,
+    happened.MessageUnsaved: _of_user,
+    happened.BoostAdded: _of_room,
+    happened.BoostRemoved: _of_room,
+    happened.ThreadRead: _of_user,
     happened.ReadPositionMoved: _of_user,
     happened.WebhookCreated: lambda _: ADMINISTRATORS,
     happened.WebhookSecretRotated: lambda _: ADMINISTRATORS,

@@ -18,11 +18,17 @@ EVENT_TYPES: frozenset[str] = frozenset(
         happened.RoomCreated,
         happened.RoomRenamed,
         happened.RoomArchived,
+        happened.RoomReopened,
+        happened.RoomKindChanged,
         happened.MemberAdded,
         happened.MemberRemoved,
         happened.MessagePosted,
         happened.MessageEdited,
         happened.MessageDeleted,
+        happened.MessagePinned,
+        happened.MessageUnpinned,
+        happened.BoostAdded,
+        happened.BoostRemoved,
     )
 )
 """What an endpoint can subscribe to."""

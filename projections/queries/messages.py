@@ -23,12 +23,15 @@ class MessageRow(msgspec.Struct, frozen=True):
     client_message_id: str
     original_length: int | None
     version: int
+    reply_to: str | None
+    thread_id: str | None
+    pinned_at: int | None
 
 
 COLUMNS = """
     messages.position, messages.id, messages.room_id, messages.author_id, users.name, messages.body,
     messages.created_at, messages.edited_at, messages.deleted_at, messages.client_message_id,
-    messages.original_length, messages.version
+    messages.original_length, messages.version, messages.reply_to, messages.thread_id, messages.pinned_at
 """
 _FROM = f"SELECT {COLUMNS} FROM messages JOIN users ON users.id = messages.author_id"
 _BEFORE = f"""{_FROM}
@@ -37,6 +40,22 @@ ORDER BY messages.created_at DESC, messages.position DESC LIMIT ?"""
 _AFTER = f"""{_FROM}
 WHERE messages.room_id = ? AND (messages.created_at, messages.position) > (?, ?) AND messages.deleted_at IS NULL
 ORDER BY messages.created_at, messages.position LIMIT ?"""
+
+_THREAD_BEFORE = f"""{_FROM}
+WHERE messages.thread_id = ? AND (messages.created_at, messages.position) < (?, ?) AND messages.deleted_at IS NULL
+ORDER BY messages.created_at DESC, messages.position DESC LIMIT ?"""
+_THREAD_AFTER = f"""{_FROM}
+WHERE messages.thread_id = ? AND (messages.created_at, messages.position) > (?, ?) AND messages.deleted_at IS NULL
+ORDER BY messages.created_at, messages.position LIMIT ?"""
+_PINNED = f"""{_FROM}
+WHERE messages.room_id = ? AND messages.pinned_at IS NOT NULL
+ORDER BY messages.pinned_at DESC, messages.position DESC LIMIT ?"""
+_SAVED = f"""SELECT {COLUMNS} FROM saved_messages CROSS JOIN messages ON messages.id = saved_messages.message_id
+JOIN users ON users.id = messages.author_id
+JOIN memberships ON memberships.room_id = messages.room_id AND memberships.user_id = saved_messages.user_id
+WHERE saved_messages.user_id = ? AND saved_messages.position < ?
+    AND messages.deleted_at IS NULL AND memberships.ended_at IS NULL
+ORDER BY saved_messages.position DESC LIMIT ?"""
 
 _END_OF_TIME = 1 << 62
 
@@ -52,12 +71,55 @@ async def state(read_models: ReadModels, message_id: str) -> MessageState | None
     row = await by_id(read_models, message_id)
     if row is None:
         return None
-    return MessageState(row.id, row.room_id, row.author_id, row.version, row.body, row.deleted_at is not None)
+    return MessageState(
+        id=row.id,
+        room_id=row.room_id,
+        author_id=row.author_id,
+        version=row.version,
+        body=row.body,
+        deleted=row.deleted_at is not None,
+        thread_id=row.thread_id,
+        pinned=row.pinned_at is not None,
+    )
 
 
 async def latest(read_models: ReadModels, room_id: str, limit: int) -> list[MessageRow]:
     """The room's last messages, oldest first, without deleted ones; as all pages."""
     return await _before(read_models, room_id, _END_OF_TIME, _END_OF_TIME, limit)
+
+
+async def since(read_models: ReadModels, room_id: str, at: int, limit: int) -> list[MessageRow]:
+    """The room's messages from a time (milliseconds) on; from the first one for 0."""
+    rows = await read_models.rows(_AFTER, (room_id, at - 1, _END_OF_TIME, limit))
+    return [MessageRow(*row) for row in rows]
+
+
+async def in_thread(
+    read_models: ReadModels, thread_id: str, limit: int, *, before: MessageRow | None, after: MessageRow | None
+) -> list[MessageRow]:
+    """A thread's replies: just before or after one of them, or the last ones."""
+    if after is not None:
+        rows = await read_models.rows(_THREAD_AFTER, (thread_id, after.created_at, after.position, limit))
+        return [MessageRow(*row) for row in rows]
+    place = (_END_OF_TIME, _END_OF_TIME) if before is None else (before.created_at, before.position)
+    rows = await read_models.rows(_THREAD_BEFORE, (thread_id, *place, limit))
+    return [MessageRow(*row) for row in reversed(rows)]
+
+
+async def pinned(read_models: ReadModels, room_id: str, limit: int) -> list[MessageRow]:
+    """What is pinned in a room, the last pin first."""
+    return [MessageRow(*row) for row in await read_models.rows(_PINNED, (room_id, limit))]
+
+
+async def saved(read_models: ReadModels, user_id: str, limit: int, *, before: str | None) -> list[MessageRow]:
+    """What somebody saved and can still read, the last saved first; `before` is a message's id."""
+    place = _END_OF_TIME
+    if before is not None:
+        rows = await read_models.rows(
+            "SELECT position FROM saved_messages WHERE user_id = ? AND message_id = ?", (user_id, before)
+        )
+        place = rows[0][0] if rows else 0
+    return [MessageRow(*row) for row in await read_models.rows(_SAVED, (user_id, place, limit))]
 
 
 async def before(read_models: ReadModels, message: MessageRow, limit: int) -> list[MessageRow]:

@@ -1,5 +1,7 @@
 """How much somebody has not read."""
 
+from typing import NamedTuple
+
 from projections.read_models import ReadModels
 
 MOST = 1_000
@@ -24,6 +26,31 @@ WHERE memberships.user_id = ? AND memberships.ended_at IS NULL
 """
 
 
-async def counts(read_models: ReadModels, user_id: str) -> dict[str, int]:
-    """Unread messages in each room that somebody is a member of, at most `MOST` a room."""
-    return dict(await read_models.rows(_COUNTS, (MOST, user_id)))
+_MENTIONS = """
+SELECT mentions.room_id, COUNT(DISTINCT mentions.message_id)
+FROM memberships LEFT JOIN read_positions
+    ON read_positions.user_id = memberships.user_id AND read_positions.room_id = memberships.room_id
+CROSS JOIN mentions INDEXED BY mentions_of_user
+    ON mentions.user_id = memberships.user_id AND mentions.room_id = memberships.room_id
+    AND mentions.position > MAX(memberships.since_position, COALESCE(read_positions.position, 0))
+JOIN messages ON messages.position = mentions.position AND messages.author_id <> memberships.user_id
+WHERE memberships.user_id = ? AND memberships.ended_at IS NULL
+GROUP BY mentions.room_id
+"""
+
+
+class Unread(NamedTuple):
+    """Messages that somebody has not read, and how many of them mention them."""
+
+    messages: int
+    mentions: int
+
+
+NOTHING = Unread(0, 0)
+
+
+async def counts(read_models: ReadModels, user_id: str) -> dict[str, Unread]:
+    """What is unread in each room that somebody is a member of; at most `MOST` messages a room."""
+    mentions = dict(await read_models.rows(_MENTIONS, (user_id,)))
+    messages = await read_models.rows(_COUNTS, (MOST, user_id))
+    return {room_id: Unread(count, mentions.get(room_id, 0)) for room_id, count in messages}

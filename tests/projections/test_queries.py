@@ -172,13 +172,13 @@ async def test_unread_counts_what_others_wrote_since(
     gone = history.post(room, ada, "three")
     history.post(room, bob, "mine")
     project()
-    assert await unread.counts(read_models, bob) == {room: 3}
-    assert await unread.counts(read_models, eve) == {room: 3}
-    assert await unread.counts(read_models, ada) == {room: 1}
+    assert await unread.counts(read_models, bob) == {room: (3, 0)}
+    assert await unread.counts(read_models, eve) == {room: (3, 0)}
+    assert await unread.counts(read_models, ada) == {room: (1, 0)}
     history.read(room, bob, at_first)
     history.delete(room, gone)
     project()
-    assert await unread.counts(read_models, bob) == {room: 1}
+    assert await unread.counts(read_models, bob) == {room: (1, 0)}
     history.delete(room, first)
     history.leave(room, bob)
     project()
@@ -193,4 +193,4 @@ async def test_a_count_stops_at_its_limit(
     for number in range(unread.MOST + 5):
         history.post(room, ada, str(number))
     project()
-    assert await unread.counts(read_models, bob) == {room: unread.MOST}
+    assert await unread.counts(read_models, bob) == {room: (unread.MOST, 0)}

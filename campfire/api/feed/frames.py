@@ -26,6 +26,7 @@ class Post(msgspec.Struct, frozen=True, tag="post", tag_field="type"):
     client_message_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     ref: Ref = None
     overflow: Literal["refuse", "truncate"] = "refuse"
+    reply_to: str | None = None
 
 
 class Typing(msgspec.Struct, frozen=True, tag="typing", tag_field="type"):

@@ -181,6 +181,7 @@ class Connection:
                 body=frame.body,
                 client_message_id=frame.client_message_id,
                 overflow=frame.overflow,
+                reply_to=frame.reply_to,
             )
         except Exception as error:
             self._refuse(frame.ref, error)

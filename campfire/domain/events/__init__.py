@@ -14,9 +14,30 @@ from campfire.domain.events.accounts import (
     SessionStarted,
     UserCreated,
 )
-from campfire.domain.events.base import Event, Involvement, NewEvent, Origin, RecordedEvent, Role, RoomKind, SessionEnd
+from campfire.domain.events.base import (
+    Event,
+    Involvement,
+    Mention,
+    NewEvent,
+    Origin,
+    RecordedEvent,
+    Role,
+    RoomKind,
+    SessionEnd,
+)
 from campfire.domain.events.imports import ImportProgressed
-from campfire.domain.events.messages import MessageDeleted, MessageEdited, MessagePosted
+from campfire.domain.events.messages import (
+    BoostAdded,
+    BoostRemoved,
+    MessageDeleted,
+    MessageEdited,
+    MessagePinned,
+    MessagePosted,
+    MessageSaved,
+    MessageUnpinned,
+    MessageUnsaved,
+    ThreadRead,
+)
 from campfire.domain.events.rooms import (
     InvolvementSet,
     MemberAdded,
@@ -58,6 +79,13 @@ ALL_EVENTS: tuple[type[Event], ...] = (
     MessagePosted,
     MessageEdited,
     MessageDeleted,
+    MessagePinned,
+    MessageUnpinned,
+    MessageSaved,
+    MessageUnsaved,
+    BoostAdded,
+    BoostRemoved,
+    ThreadRead,
     PresenceEntered,
     PresenceLeft,
     PresenceReset,
@@ -73,6 +101,8 @@ ALL_EVENTS: tuple[type[Event], ...] = (
 __all__ = [
     "ALL_EVENTS",
     "AccountCreated",
+    "BoostAdded",
+    "BoostRemoved",
     "DeliveryReplayRequested",
     "EmailClaimed",
     "Event",
@@ -81,9 +111,14 @@ __all__ = [
     "InvolvementSet",
     "MemberAdded",
     "MemberRemoved",
+    "Mention",
     "MessageDeleted",
     "MessageEdited",
+    "MessagePinned",
     "MessagePosted",
+    "MessageSaved",
+    "MessageUnpinned",
+    "MessageUnsaved",
     "NewEvent",
     "NicknameChanged",
     "Origin",
@@ -103,6 +138,7 @@ __all__ = [
     "SessionEnd",
     "SessionEnded",
     "SessionStarted",
+    "ThreadRead",
     "UserCreated",
     "WebhookCreated",
     "WebhookDeleted",

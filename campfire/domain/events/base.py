@@ -23,6 +23,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: int
 
 
+class Mention(msgspec.Struct, frozen=True):
+    """Somebody named in a body: its characters from `start` to before `end`, the `@` included."""
+
+    user_id: str
+    start: int
+    end: int
+
+
 class NewEvent(msgspec.Struct, frozen=True):
     """An event that a decision wants in the log.
 

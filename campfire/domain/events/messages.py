@@ -2,14 +2,15 @@
 
 from typing import ClassVar
 
-from campfire.domain.events.base import Event, Origin
+from campfire.domain.events.base import Event, Mention, Origin
 
 
 class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Stream: the message's id (`ids.message_id` for live posts).
 
     `author_name` is the name at that moment, so that the event can be shown and sent by itself.
-    `original_length` (characters) is set when the body was cut to the limit on request.
+    `original_length` (characters) is set when the body was cut to the limit on request. A reply names
+    the message that it answers and the first message of their thread.
     """
 
     topic: ClassVar[str] = "message.posted"
@@ -21,6 +22,9 @@ class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True):
     body: str
     client_message_id: str
     original_length: int | None = None
+    mentions: tuple[Mention, ...] = ()
+    reply_to: str | None = None
+    thread_id: str | None = None
     origin: Origin = "live"
 
 
@@ -34,6 +38,7 @@ class MessageEdited(Event, frozen=True, kw_only=True, omit_defaults=True):
     by: str
     body: str
     original_length: int | None = None
+    mentions: tuple[Mention, ...] = ()
 
 
 class MessageDeleted(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,3 +49,78 @@ class MessageDeleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     message_id: str
     room_id: str
     by: str
+
+
+class MessagePinned(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The message is kept in view of its room. Stream: `ids.pin_stream`."""
+
+    topic: ClassVar[str] = "message.pinned"
+
+    message_id: str
+    room_id: str
+    by: str
+
+
+class MessageUnpinned(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Stream: `ids.pin_stream`."""
+
+    topic: ClassVar[str] = "message.unpinned"
+
+    message_id: str
+    room_id: str
+    by: str
+
+
+class MessageSaved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody keeps the message for themselves. Stream: `ids.saved_stream`."""
+
+    topic: ClassVar[str] = "message.saved"
+
+    message_id: str
+    room_id: str
+    user_id: str
+
+
+class MessageUnsaved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Stream: `ids.saved_stream`."""
+
+    topic: ClassVar[str] = "message.unsaved"
+
+    message_id: str
+    room_id: str
+    user_id: str
+
+
+class BoostAdded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A few characters put on a message. Stream: the boost's id. `by_name` is the name at that moment."""
+
+    topic: ClassVar[str] = "boost.added"
+
+    boost_id: str
+    message_id: str
+    room_id: str
+    by: str
+    by_name: str
+    content: str
+
+
+class BoostRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Stream: the boost's id."""
+
+    topic: ClassVar[str] = "boost.removed"
+
+    boost_id: str
+    message_id: str
+    room_id: str
+    by: str
+
+
+class ThreadRead(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody has read a thread up to a position (only forwards). Stream: `ids.thread_read_stream`."""
+
+    topic: ClassVar[str] = "thread.read"
+
+    thread_id: str
+    room_id: str
+    user_id: str
+    position: int

@@ -65,8 +65,12 @@ class World:
         return person.user_id
 
     def join(self, name: str) -> str:
-        """A new member; return their id."""
-        person = self.person(name)
+        """A new member with an address of their own; return their id."""
+        return self.take_in(name, "")
+
+    def take_in(self, name: str, email: str) -> str:
+        """A new member with this address; return their id."""
+        person = self.person(name, email)
         self.take(decide_join(self.directory, join_code=JOIN_CODE, person=person, session=self.session(), at=NOW))
         return person.user_id
 

@@ -9,7 +9,7 @@ from projections_support.history import History
 
 PEOPLE, ROOMS = 3, 2
 _WORDS = st.text(alphabet="abcé ñΩ漢\u0301-_'\"*", min_size=1, max_size=12).filter(str.strip)
-_STEP = st.tuples(st.integers(0, 18), st.integers(0, 5), st.integers(0, 5), _WORDS)
+_STEP = st.tuples(st.integers(0, 20), st.integers(0, 5), st.integers(0, 5), _WORDS)
 
 
 @st.composite
@@ -32,11 +32,13 @@ class _Chat:
         self.known = {(self.rooms[0], self.people[0]), (self.rooms[0], self.people[1])}
         self.gone: set[tuple[str, str]] = set()
         self.messages: list[tuple[str, str]] = []
+        self.boosts: list[happened.BoostAdded] = []
         self.sessions: list[tuple[str, str]] = []
         self.webhooks: list[str] = []
         self.steps = (
             *[self.post] * 4,
             self.edit,
+            *[self.mark] * 2,
             self.delete,
             self.join,
             self.leave,
@@ -56,12 +58,46 @@ class _Chat:
     def post(self, one: int, other: int, text: str) -> None:
         room_id = self.rooms[one % ROOMS]
         # Times that repeat and go back, as an import of old messages makes them.
-        message_id = self.history.post(room_id, self.people[other % PEOPLE], text, at=1_000 + other)
+        mentions = (happened.Mention(self.people[one % PEOPLE], 0, len(text)),) if other % 2 else ()
+        first = self.messages[0][1] if self.messages and one % 3 == 0 else None
+        message_id = self.history.post(
+            room_id, self.people[other % PEOPLE], text, at=1_000 + other, mentions=mentions, reply_to=first
+        )
         self.messages.append((room_id, message_id))
 
     def edit(self, one: int, _other: int, text: str) -> None:
         if self.messages:
             self.history.edit(*self.messages[one % len(self.messages)], text)
+
+    def mark(self, one: int, other: int, text: str) -> None:
+        """Boosts, pins, saved messages and read threads."""
+        if not self.messages:
+            return
+        room_id, message_id = self.messages[one % len(self.messages)]
+        user_id = self.people[other % PEOPLE]
+        place = {"at": 20 + other, "message_id": message_id, "room_id": room_id}
+        boost_id = self.history.new_id()
+        if self.boosts and one % 2:
+            gone = self.boosts.pop()
+            self.history.record(gone.boost_id, happened.BoostRemoved(**place, boost_id=gone.boost_id, by=gone.by))
+            return
+        boost = happened.BoostAdded(**place, boost_id=boost_id, by=user_id, by_name="as it was", content=text)
+        marks = (
+            (boost_id, boost),
+            (ids.pin_stream(message_id), happened.MessagePinned(**place, by=user_id)),
+            (ids.pin_stream(message_id), happened.MessageUnpinned(**place, by=user_id)),
+            (ids.saved_stream(message_id, user_id), happened.MessageSaved(**place, user_id=user_id)),
+            (ids.saved_stream(message_id, user_id), happened.MessageUnsaved(**place, user_id=user_id)),
+            (ids.thread_read_stream(message_id, user_id), self.thread_read(message_id, room_id, user_id, other)),
+        )
+        stream, event = marks[other % len(marks)]
+        if event is boost:
+            self.boosts.append(boost)
+        self.history.record(stream, event)
+
+    def thread_read(self, message_id: str, room_id: str, user_id: str, back: int) -> happened.ThreadRead:
+        position = max(1, self.history.position - back)
+        return happened.ThreadRead(at=20, thread_id=message_id, room_id=room_id, user_id=user_id, position=position)
 
     def delete(self, one: int, _other: int, _text: str) -> None:
         if self.messages:

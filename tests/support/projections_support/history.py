@@ -62,7 +62,15 @@ class History:
         removed = happened.MemberRemoved(at=self.now(), room_id=room_id, user_id=user_id, by=user_id)
         self.record(ids.membership_stream(room_id, user_id), removed)
 
-    def post(self, room_id: str, author_id: str, body: str, at: int | None = None) -> str:
+    def post(
+        self,
+        room_id: str,
+        author_id: str,
+        body: str,
+        at: int | None = None,
+        mentions: tuple[happened.Mention, ...] = (),
+        reply_to: str | None = None,
+    ) -> str:
         message_id = self.new_id()
         posted = happened.MessagePosted(
             at=self.now() if at is None else at,
@@ -72,6 +80,9 @@ class History:
             author_name="as it was",
             body=body,
             client_message_id=f"client {message_id}",
+            mentions=mentions,
+            reply_to=reply_to,
+            thread_id=reply_to,
         )
         self.record(message_id, posted)
         return message_id

@@ -1,0 +1,70 @@
+"""Boosts: a few characters on a message."""
+
+from aiohttp import web
+
+from campfire.api import schemas
+from campfire.api.auth import authenticated
+from campfire.api.keys import ENGINE
+from campfire.api.message_views import boost_view
+from campfire.api.messages import required_state
+from campfire.api.routes import Route, answer, body_of, no_content
+from campfire.domain.boosts import decide_boost, decide_remove_boost
+from campfire.domain.boosts import required as required_boost
+from campfire.domain.errors import BoostNotFound
+from campfire.domain.events import BoostAdded
+from projections.queries.details import BoostRow, boost_by_id
+
+
+async def add_boost(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    wanted = await body_of(request, schemas.AddBoost)
+    message = await required_state(engine, request.match_info["message_id"])
+    [recorded] = await engine.perform(
+        lambda: decide_boost(
+            engine.directory,
+            message,
+            boost_id=engine.new_id(),
+            content=wanted.content,
+            actor_id=actor.user_id,
+            at=engine.clock.now_ms(),
+        )
+    )
+    event = recorded.event
+    assert isinstance(event, BoostAdded)
+    return answer(boost_view(BoostRow(event.boost_id, event.by, event.by_name, event.content, event.at)), 201)
+
+
+async def remove_boost(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    boost = required_boost(await boost_by_id(engine.read_models, request.match_info["boost_id"]))
+    if boost.message_id != request.match_info["message_id"]:
+        raise BoostNotFound("There is no such boost on this message.")
+    await engine.perform(
+        lambda: decide_remove_boost(engine.directory, boost, actor_id=actor.user_id, at=engine.clock.now_ms())
+    )
+    return no_content()
+
+
+_ERRORS = ("MESSAGE_NOT_FOUND", "ROOM_ACCESS_DENIED")
+
+ROUTES = (
+    Route(
+        "POST",
+        "/api/v1/messages/{message_id}/boosts",
+        add_boost,
+        "Boost a message: up to 16 characters or emoji",
+        {201: schemas.Boost},
+        body=schemas.AddBoost,
+        errors=_ERRORS,
+    ),
+    Route(
+        "DELETE",
+        "/api/v1/messages/{message_id}/boosts/{boost_id}",
+        remove_boost,
+        "Take one's own boost back",
+        {204: None},
+        errors=("BOOST_NOT_FOUND", "PERMISSION_DENIED", *_ERRORS),
+    ),
+)

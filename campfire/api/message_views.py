@@ -1,0 +1,67 @@
+"""Messages in the shape of the API, as one reader sees them now."""
+
+from collections.abc import Sequence
+
+from campfire.api import schemas
+from campfire.domain.sounds import sound_of
+from campfire.iso_times import iso_from_ms
+from projections.queries.details import BoostRow, Details, MentionRow, ThreadRow, details_of
+from projections.queries.messages import MessageRow
+from projections.read_models import ReadModels
+
+
+async def message_views(read_models: ReadModels, rows: Sequence[MessageRow], user_id: str) -> list[schemas.Message]:
+    """These messages with all that belongs to them."""
+    details = await details_of(read_models, [row.id for row in rows], user_id)
+    return [_view(row, details) for row in rows]
+
+
+async def message_view(read_models: ReadModels, row: MessageRow, user_id: str) -> schemas.Message:
+    """One message with all that belongs to it."""
+    [view] = await message_views(read_models, [row], user_id)
+    return view
+
+
+def boost_view(boost: BoostRow) -> schemas.Boost:
+    return schemas.Boost(
+        id=boost.id,
+        content=boost.content,
+        booster=schemas.Author(id=boost.by, name=boost.by_name),
+        created_at=iso_from_ms(boost.created_at),
+    )
+
+
+def _view(row: MessageRow, details: Details) -> schemas.Message:
+    return schemas.Message(
+        id=row.id,
+        position=row.position,
+        room_id=row.room_id,
+        author=schemas.Author(id=row.author_id, name=row.author_name),
+        body=row.body,
+        created_at=iso_from_ms(row.created_at),
+        client_message_id=row.client_message_id,
+        truncated=row.original_length is not None,
+        original_length=row.original_length,
+        edited_at=None if row.edited_at is None else iso_from_ms(row.edited_at),
+        deleted_at=None if row.deleted_at is None else iso_from_ms(row.deleted_at),
+        mentions=[_mention(each) for each in details.mentions.get(row.id, ())],
+        reply_to=row.reply_to,
+        thread_id=row.thread_id,
+        thread=_thread(details.threads.get(row.id)),
+        boosts=[boost_view(each) for each in details.boosts.get(row.id, ())],
+        pinned=row.pinned_at is not None,
+        saved=row.id in details.saved,
+        sound=sound_of(row.body),
+    )
+
+
+def _mention(mention: MentionRow) -> schemas.Mention:
+    return schemas.Mention(user_id=mention.user_id, name=mention.name, start=mention.start, end=mention.end)
+
+
+def _thread(thread: ThreadRow | None) -> schemas.ThreadSummary | None:
+    if thread is None:
+        return None
+    return schemas.ThreadSummary(
+        replies=thread.replies, unread=thread.unread, last_reply_at=iso_from_ms(thread.last_reply_at)
+    )
