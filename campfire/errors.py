@@ -51,7 +51,7 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
         401,
         "The e-mail address or password is wrong",
         False,
-        "Check both, or ask an administrator to reset the password.",
+        "Check both, or ask an administrator.",
     ),
     ErrorKind("SESSION_EXPIRED", 401, "The session has ended", False, "Sign in again."),
     ErrorKind("TOKEN_GENERATION_FAILED", 503, "No session could be made", True, "Try again in a moment."),
@@ -60,7 +60,7 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
         413,
         "The message is too long",
         False,
-        "Shorten it, send it as a file, or ask for it to be cut with overflow=truncate.",
+        "Shorten it, or ask for it to be cut with overflow=truncate.",
     ),
     ErrorKind("RATE_LIMIT_EXCEEDED", 429, "Too many requests", True, "Wait as long as Retry-After says."),
     ErrorKind(

@@ -84,6 +84,8 @@ async def test_a_repeat_of_a_deleted_message_brings_nothing_back(ada: "Client", 
     again = await ada.post(messages, wanted)
     assert (again.status, again.json["id"], again.json["duplicate"]) == (200, first["id"], True)
     assert again.json["body"] == "" and again.json["deleted_at"]
+    other = await ada.post(messages, {"body": "something else", "client_message_id": again.json["client_message_id"]})
+    assert (other.status, other.code) == (409, "CLIENT_MESSAGE_ID_REUSED")
     assert await ids_of(ada, messages) == []
 
 
