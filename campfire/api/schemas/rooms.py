@@ -1,0 +1,60 @@
+"""Rooms and their members."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from campfire.api.schemas.base import Answer, Id, Name, Request, Time
+from campfire.api.schemas.people import User
+from campfire.domain.events import Involvement
+
+
+class CreateRoom(Request, frozen=True, kw_only=True):
+    name: Annotated[str, Meta(max_length=100)] = ""
+    kind: Literal["open", "closed", "direct"] = "open"
+    members: Annotated[list[Id], Meta(max_length=5000)] = []
+
+
+class ChangeRoom(Request, frozen=True, kw_only=True):
+    """What is left out stays."""
+
+    name: Name | None = None
+    kind: Literal["open", "closed"] | None = None
+
+
+class SetInvolvement(Request, frozen=True, kw_only=True):
+    involvement: Involvement
+
+
+class AddMember(Request, frozen=True, kw_only=True):
+    user_id: Id
+
+
+class MarkRead(Request, frozen=True, kw_only=True):
+    """Up to where: exactly one of the two."""
+
+    position: Annotated[int, Meta(ge=0, le=1 << 62)] | None = None
+    message_id: Id | None = None
+
+
+class Room(Answer, frozen=True, kw_only=True):
+    id: str
+    name: str
+    kind: Literal["open", "closed", "direct"]
+    created_by: str
+    created_at: Time
+    archived: bool
+    member_count: int
+    members: list[str] | None = None
+    involvement: Involvement | None = None
+    unread: int = 0
+    unread_mentions: int = 0
+    last_message_at: Time | None = None
+
+
+class Rooms(Answer, frozen=True, kw_only=True):
+    rooms: list[Room]
+
+
+class Members(Answer, frozen=True, kw_only=True):
+    members: list[User]
