@@ -18,6 +18,7 @@ from campfire.command_line import EXIT_CODES_HELP, data_option, json_option, pri
 from campfire.config import Settings
 from campfire.control_client import control_client, server_is_running
 from campfire.engine import Engine
+from campfire.housekeeping.scrubber import Scrubber
 from campfire.importer import ImportCounts, NdjsonImporter
 from campfire.logging import configure
 
@@ -72,6 +73,38 @@ def ndjson(file: Path, source: str | None, on_error: str, as_json: bool, data: s
     else:
         _tell(counts)
     sys.exit(1 if counts.stopped else 0)
+
+
+@main.command(epilog=EXIT_CODES_HELP)
+@click.option("--now", is_flag=True, help="Do not wait for the grace period (CAMPFIRE_SCRUB_AFTER_HOURS).")
+@json_option
+@data_option
+@telling_errors
+def scrub(now: bool, as_json: bool, data: str | None) -> None:
+    """Take what deleted messages said out of the log, so that it is in no file any more.
+
+    The server does so by itself when the grace period is over. Backups and copies made before keep it
+    until they are thrown away.
+    """
+    configure("warning")
+    count = asyncio.run(_scrub(settings_from(data), now))
+    if as_json:
+        print_json({"scrubbed": count})
+    else:
+        said = f"Scrubbed {count:,} deleted message{'' if count == 1 else 's'}."
+        click.echo(said if count else "There was nothing to scrub.")
+
+
+async def _scrub(settings: Settings, now: bool) -> int:
+    if server_is_running(settings):
+        async with control_client(settings) as client:
+            answer = await client.post("/scrub", now=str(now).lower())
+            return int(answer["scrubbed"])
+    engine = await Engine.open(settings)
+    try:
+        return await Scrubber(engine).sweep(at_once=now)
+    finally:
+        await engine.close()
 
 
 async def _import(settings: Settings, file: Path, source: str, stop_on_error: bool) -> ImportCounts:

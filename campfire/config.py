@@ -40,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for which an endpoint that failed five times in a row is left alone."""
     session_days: int = 30
     """Days until a session ends by itself."""
+    scrub_after_hours: float = 24.0
+    """Hours after its deletion until what a message said is taken out of the log too."""
     log_level: LogLevel = "info"
 
     @classmethod
@@ -128,6 +130,13 @@ def _positive_seconds(text: str) -> float:
     return seconds
 
 
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 <= hours <= 24 * 3650:
+        raise ValueError("it must be between 0 hours and 10 years")
+    return hours
+
+
 def _schedule(text: str) -> tuple[float, ...]:
     return tuple(_positive_seconds(part) for part in text.split(",") if part.strip())
 
@@ -143,6 +152,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "webhook_timeout": _positive_seconds,
     "webhook_breaker_seconds": _positive_seconds,
     "session_days": _number(1, 3650),
+    "scrub_after_hours": _hours,
     "log_level": _one_of("debug", "info", "warning", "error"),
 }
 

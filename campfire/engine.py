@@ -8,6 +8,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,7 @@ from campfire.eventlog.data_lock import DataLock
 from campfire.eventlog.errors import FsyncFailed, LogDamaged, VersionConflict
 from campfire.eventlog.group_commit import CommittedBatch, GroupCommit
 from campfire.eventlog.reader import LogReader
-from campfire.eventlog.recorder import SQLiteLogRecorder
+from campfire.eventlog.recorder import Rewrite, SQLiteLogRecorder
 from campfire.eventlog.witness import TipFile, Witness, tip_file_witness
 from campfire.read_side import ReadSide
 from campfire.sealing import Sealer
@@ -115,10 +116,24 @@ class Engine:
                 continue
         raise CampfireError("DATABASE_CONSTRAINT_VIOLATION", retry_after=1)
 
-    async def append(self, events: Sequence[NewEvent]) -> tuple[RecordedEvent, ...]:
+    async def append(self, events: Sequence[NewEvent], rewrites: Sequence[Rewrite] = ()) -> tuple[RecordedEvent, ...]:
         """Append events that were decided already. Raises `VersionConflict`, and what `GroupCommit.append` raises."""
         self._read_side.require_for_decisions()
-        return await self._log.append(events)
+        return await self._log.append(events, rewrites)
+
+    async def forget_words(self) -> None:
+        """Take the words of deleted messages out of the full-text index's file, letting others write between."""
+        begin = True
+        while not await self._log.in_writer_turn(partial(self._read_side.forget_words, begin=begin)):
+            begin = False
+
+    async def empty_wals(self) -> bool:
+        """Leave nothing of what was scrubbed or deleted in a WAL; False if a reader was in the way."""
+
+        def turn() -> bool:
+            return all([self._recorder.empty_wal(), self._read_side.empty_wal()])
+
+        return bool(await self._log.in_writer_turn(turn))
 
     async def rebuild(self, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
         """Rebuild all read models beside the live ones and swap them in; return the digest of each table."""

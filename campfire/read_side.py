@@ -20,7 +20,8 @@ from projections.digest import digest_of
 from projections.directory_loader import load_directory
 from projections.projector import Progress, Projector, ReadModelsUnavailable
 from projections.read_models import ReadModels
-from projections.rebuild import RebuildStopped, beside, rebuild_beside, swap_in
+from projections.rebuild import RebuildStopped, beside, discard, rebuild_beside, swap_in
+from projections.search import forget_words
 from projections.tracking import Stalled
 
 InWriterTurn = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -118,6 +119,20 @@ class ReadSide:
             ) from error
         self.require_for_decisions()
 
+    @property
+    def is_rebuilding(self) -> bool:
+        return self._rebuilding is not None and not self._rebuilding.done()
+
+    def forget_words(self, *, begin: bool) -> bool:
+        """On the writer's thread: see `projections.search.forget_words`."""
+        return forget_words(self._projector.connection, begin=begin)
+
+    def empty_wal(self) -> bool:
+        """On the writer's thread: leave nothing of what was deleted in the WAL, nor in a rebuild given up."""
+        if not self.is_rebuilding:
+            discard(beside(self._path))
+        return self._projector.empty_wal()
+
     def rebuild_if_needed(self, in_writer_turn: InWriterTurn) -> None:
         """Begin a rebuild in the background if some projection is of another version."""
         if self._projector.needs_rebuild():
@@ -130,7 +145,7 @@ class ReadSide:
         The server goes on meanwhile. `progress` is called on another thread. Raises `CampfireError`
         `DATABASE_MIGRATION_FAILED` if a rebuild is running already.
         """
-        if self._rebuilding is not None and not self._rebuilding.done():
+        if self.is_rebuilding:
             raise CampfireError("DATABASE_MIGRATION_FAILED", "A rebuild is running already.", retry_after=30)
         self._rebuilding = asyncio.create_task(self._rebuild(in_writer_turn, progress))
         return await asyncio.shield(self._rebuilding)

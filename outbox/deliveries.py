@@ -90,9 +90,9 @@ def record(
     connection.execute(
         "INSERT OR REPLACE INTO attempts"
         " (delivery_id, number, started_at, ended_at, failure_class, status, detail, excerpt)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        # A receiver may have said back what it was sent, of a message that is deleted by now.
+        " SELECT id, ?, ?, ?, ?, ?, ?, CASE withdrawn WHEN 0 THEN ? END FROM deliveries WHERE id = ?",
         (
-            claimed.id,
             claimed.attempts,
             began,
             now,
@@ -100,6 +100,7 @@ def record(
             outcome.status,
             outcome.detail,
             outcome.excerpt or None,
+            claimed.id,
         ),
     )
     if outcome.failure_class is None:

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import aiosqlite
+import structlog
 
 from campfire.errors import CampfireError
 from campfire.eventlog.errors import FsyncFailed
+from campfire.eventlog.recorder import empty_wal
 from outbox.schema import SCHEMA
 
 Result = TypeVar("Result")
@@ -26,6 +28,8 @@ Step = Callable[[sqlite3.Connection], Result]
 _FSYNC_ERRORS = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
 _AUTOCHECKPOINT_PAGES = 8_000
 _PAGE_CACHE_KIB = 32_768
+
+log = structlog.get_logger()
 
 
 class _Waiting(NamedTuple):
@@ -41,6 +45,7 @@ class Ledger:
         self._waiting: list[_Waiting] = []
         self._something = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
+        self._wal_to_empty = True  # a worker that was killed may have left something there
         self._database: aiosqlite.Connection
 
     async def open(self) -> None:
@@ -49,6 +54,7 @@ class Ledger:
         try:
             await self.rows("PRAGMA journal_mode = WAL")
             await self.rows("PRAGMA synchronous = FULL")
+            await self.rows("PRAGMA secure_delete = ON")  # texts of deleted messages must not stay on their pages
             await self.rows(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
             await self.rows(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
             await self._database.executescript(SCHEMA)
@@ -82,6 +88,10 @@ class Ledger:
         """All rows of one statement, as of the last transaction."""
         return list(await self._database.execute_fetchall(statement, parameters))
 
+    def empty_wal_soon(self) -> None:
+        """Leave nothing in the WAL of what was overwritten: after the next transaction without a reader in the way."""
+        self._wal_to_empty = True
+
     async def _write(self) -> None:
         while True:
             await self._something.wait()
@@ -95,13 +105,24 @@ class Ledger:
                     waiting.answer.set_exception(outcome)
                 else:
                     waiting.answer.set_result(outcome)
+            if self._wal_to_empty:
+                await self._empty_wal()
+
+    async def _empty_wal(self) -> None:
+        try:
+            self._wal_to_empty = not await self._run(empty_wal)
+        except sqlite3.OperationalError as error:
+            log.warning("outbox_wal_not_emptied", error=str(error))  # the next transaction tries again
 
     async def _on_its_thread(self, steps: Sequence[Step[Any]]) -> list[Any]:
+        outcomes: list[Any] = await self._run(_commit, steps)
+        return outcomes
+
+    async def _run(self, work: Callable[..., Any], *arguments: Any) -> Any:
         # The library's public calls go to its thread and back for every statement, which costs more
         # than the statements: 2,000 deliveries a second at most. Its own way there takes any function.
         database = self._database
-        outcomes: list[Any] = await database._execute(_commit, database._conn, steps)  # type: ignore[no-untyped-call]
-        return outcomes
+        return await database._execute(work, database._conn, *arguments)  # type: ignore[no-untyped-call]
 
 
 def _commit(connection: sqlite3.Connection, steps: Sequence[Step[Any]]) -> list[Any]:

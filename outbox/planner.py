@@ -62,11 +62,11 @@ def payload_of(event: Event) -> bytes:
 
 
 def plan(recorded: RecordedEvent, endpoints: Iterable[Endpoint], epoch: str) -> list[Planned]:
-    """The deliveries that an event asks for. Imported history asks for none."""
+    """The deliveries that an event asks for. Imported history asks for none, nor does what was scrubbed."""
     event = recorded.event
     if isinstance(event, happened.WebhookTested):
         wanting = [each for each in endpoints if each.id == event.webhook_id and each.active]
-    elif getattr(event, "origin", "live") == "import":
+    elif getattr(event, "origin", "live") == "import" or getattr(event, "scrubbed", False):
         return []
     else:
         # By position, not by when the planner learnt of it: a page that could not be written is planned again.
@@ -125,6 +125,8 @@ class Planner:
                 (tip.position, tip.chain, tip.epoch),
             )
 
+        if any(isinstance(recorded.event, happened.MessageScrubbed) for recorded in events):
+            self._ledger.empty_wal_soon()
         await self._ledger.write(step)
         return woken
 
@@ -197,6 +199,10 @@ class Planner:
         )
         connection.execute(
             "UPDATE deliveries SET withdrawn = 1 WHERE message_id = ? AND state = 'sending'", (message_id,)
+        )
+        connection.execute(  # a receiver may have said back what it was sent
+            "UPDATE attempts SET excerpt = NULL WHERE delivery_id IN (SELECT id FROM deliveries WHERE message_id = ?)",
+            (message_id,),
         )
 
     def _replay(self, connection: sqlite3.Connection, event: happened.DeliveryReplayRequested) -> set[str]:

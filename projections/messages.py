@@ -9,6 +9,7 @@ from campfire.domain.events import (
     MessageEdited,
     MessagePinned,
     MessagePosted,
+    MessageScrubbed,
     MessageUnpinned,
     RecordedEvent,
 )
@@ -25,6 +26,7 @@ CREATE TABLE messages (
     created_at        INTEGER NOT NULL,
     edited_at         INTEGER,
     deleted_at        INTEGER,
+    scrubbed_at       INTEGER,              -- since when the text is out of the log too
     client_message_id TEXT    NOT NULL,
     original_length   INTEGER,              -- characters, if the body was cut
     reply_to          TEXT,                 -- the message that this one answers
@@ -39,6 +41,8 @@ CREATE INDEX IF NOT EXISTS messages_in_room ON messages (room_id, created_at, po
 CREATE INDEX IF NOT EXISTS messages_since ON messages (room_id, position);
 CREATE INDEX IF NOT EXISTS messages_in_thread ON messages (thread_id, created_at, position) WHERE thread_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS messages_pinned ON messages (room_id, pinned_at) WHERE pinned_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS messages_to_scrub ON messages (deleted_at)
+    WHERE deleted_at IS NOT NULL AND scrubbed_at IS NULL;
 """
 
 _POST = """
@@ -84,6 +88,13 @@ def _deleted(connection: sqlite3.Connection, event: MessageDeleted, recorded: Re
     )
 
 
+def _scrubbed(connection: sqlite3.Connection, event: MessageScrubbed, recorded: RecordedEvent) -> None:
+    connection.execute(
+        "UPDATE messages SET scrubbed_at = ?, version = ? WHERE id = ?",
+        (event.at, recorded.version, event.message_id),
+    )
+
+
 def _pinned(connection: sqlite3.Connection, event: MessagePinned, _: RecordedEvent) -> None:
     # A pin and a deletion may have been decided side by side; what is deleted stays unpinned.
     connection.execute(
@@ -98,13 +109,14 @@ def _unpinned(connection: sqlite3.Connection, event: MessageUnpinned, _: Recorde
 
 PROJECTION = Projection(
     "messages",
-    2,
+    3,
     ("messages",),
     SCHEMA,
     {
         MessagePosted: _posted,
         MessageEdited: each(_edited),
         MessageDeleted: each(_deleted),
+        MessageScrubbed: each(_scrubbed),
         MessagePinned: each(_pinned),
         MessageUnpinned: each(_unpinned),
     },

@@ -15,6 +15,7 @@ from campfire.domain.events import Event, RecordedEvent
 from campfire.eventlog.errors import LogDamaged
 from campfire.eventlog.group_commit import CommittedBatch
 from campfire.eventlog.reader import LogReader, Tip
+from campfire.eventlog.recorder import empty_wal
 from projections import tracking
 from projections.damage import is_damage, is_fault_of_the_file, refuse_damage
 from projections.projection import Projection
@@ -129,6 +130,10 @@ class Projector:
                 self._connection.executescript(projection.indexes)
         except sqlite3.Error as error:
             raise ReadModelsUnavailable(str(error)) from error
+
+    def empty_wal(self) -> bool:
+        """As `SQLiteLogRecorder.empty_wal`, for what was deleted here."""
+        return empty_wal(self._connection)
 
     @property
     def connection(self) -> sqlite3.Connection:

@@ -43,6 +43,7 @@ def test_every_setting_can_be_set() -> None:
         "webhook_timeout": "1.5",
         "webhook_breaker_seconds": "2",
         "session_days": "1",
+        "scrub_after_hours": "0.5",
         "log_level": "debug",
     }
     assert sorted(texts) == sorted(FIELDS)
@@ -58,6 +59,7 @@ def test_every_setting_can_be_set() -> None:
         webhook_timeout=1.5,
         webhook_breaker_seconds=2.0,
         session_days=1,
+        scrub_after_hours=0.5,
         log_level="debug",
     )
 
@@ -103,6 +105,8 @@ def test_an_unknown_setting_is_refused_with_those_that_there_are() -> None:
         ("WEBHOOK_BREAKER_SECONDS", "-5"),
         ("SESSION_DAYS", "0"),
         ("SESSION_DAYS", "1e9"),
+        ("SCRUB_AFTER_HOURS", "-1"),
+        ("SCRUB_AFTER_HOURS", "nan"),
         ("LOG_LEVEL", "verbose"),
     ],
 )
@@ -151,6 +155,7 @@ def test_a_child_process_is_given_the_same_settings(tmp_path: Path) -> None:
         webhook_timeout=1.5,
         webhook_breaker_seconds=2.0,
         session_days=3,
+        scrub_after_hours=0.5,
         log_level="debug",
     )
     defaults = Settings()

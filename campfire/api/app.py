@@ -31,7 +31,7 @@ from campfire.api.feed.activity import Activity
 from campfire.api.feed.frames import ClientFrame
 from campfire.api.feed.http import LONGEST_WAIT, read_feed
 from campfire.api.feed.websocket import open_socket
-from campfire.api.keys import ACTIVITY, BODY_SECONDS, ENGINE, HUB, PASSWORDS, RATE_LIMITER, SIGN_IN_LIMITER
+from campfire.api.keys import ACTIVITY, BODY_SECONDS, ENGINE, HUB, PASSWORDS, RATE_LIMITER, SCRUBBER, SIGN_IN_LIMITER
 from campfire.api.middleware import guard
 from campfire.api.passwords import Passwords
 from campfire.api.rate_limit import RateLimiter
@@ -39,6 +39,7 @@ from campfire.api.routes import Query, Route
 from campfire.domain.sessions import decide_expiry
 from campfire.engine import Engine
 from campfire.errors import CampfireError
+from campfire.housekeeping.scrubber import Scrubber
 
 _LARGEST_BODY = 512 * 1024
 """64 KiB of text may take six times as much when its characters are written as JSON escapes."""
@@ -103,6 +104,7 @@ def build_app(engine: Engine, hub: FeedHub, *, body_seconds: float = 60) -> web.
     app[HUB] = hub
     app[ACTIVITY] = Activity(engine, hub)
     app[PASSWORDS] = Passwords()
+    app[SCRUBBER] = Scrubber(engine)
     app[BODY_SECONDS] = body_seconds
     app[SIGN_IN_LIMITER] = RateLimiter(engine.clock, limit=10, seconds=180)
     if engine.settings.rate_limit_rpm:
@@ -147,6 +149,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     beside = [
         asyncio.create_task(_record_expiry(app[ENGINE])),
         asyncio.create_task(_announce_read_only(app[ENGINE], app[HUB])),
+        asyncio.create_task(app[SCRUBBER].run()),
     ]
     yield
     for task in beside:

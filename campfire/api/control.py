@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from campfire.api.keys import ENGINE, REQUEST_ID
+from campfire.api.keys import ENGINE, REQUEST_ID, SCRUBBER
 from campfire.api.problems import problem_from, problem_response
 from campfire.domain import ids
 from campfire.domain.events import DeliveryReplayRequested, NewEvent
@@ -64,6 +64,12 @@ async def import_lines(request: web.Request) -> web.Response:
     return _json(msgspec.to_builtins(counts))
 
 
+async def scrub(request: web.Request) -> web.Response:
+    """Take the texts of deleted messages out of the log now; all of them with `now=true`."""
+    count = await request.app[SCRUBBER].sweep(at_once=request.query.get("now") == "true")
+    return _json({"scrubbed": count})
+
+
 async def rebuild(request: web.Request) -> web.StreamResponse:
     """Rebuild the read models beside and swap; streams one JSON object a line as it goes."""
     loop = asyncio.get_running_loop()
@@ -100,10 +106,12 @@ def build_control_app(app: web.Application) -> web.Application:
     """The control interface beside `app`, over the same engine."""
     control = web.Application(middlewares=[_problems], client_max_size=_LARGEST_CHUNK)
     control[ENGINE] = app[ENGINE]
+    control[SCRUBBER] = app[SCRUBBER]
     control[IMPORTERS] = {}
     control.router.add_get("/status", status)
     control.router.add_post("/outbox/replay", replay_deliveries)
     control.router.add_post("/import", import_lines)
+    control.router.add_post("/scrub", scrub)
     control.router.add_post("/rebuild", rebuild)
     return control
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from campfire.engine import Engine
+from campfire.housekeeping.scrubber import Scrubber
 
 if TYPE_CHECKING:
     from campfire.api.feed.activity import Activity
@@ -18,6 +19,7 @@ HUB: "web.AppKey[FeedHub]" = web.AppKey("hub")
 PASSWORDS: "web.AppKey[Passwords]" = web.AppKey("passwords")
 RATE_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("rate_limiter")
 SIGN_IN_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("sign_in_limiter")
+SCRUBBER = web.AppKey("scrubber", Scrubber)
 BODY_SECONDS = web.AppKey("body_seconds", float)
 
 REQUEST_ID = web.RequestKey("request_id", str)

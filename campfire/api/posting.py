@@ -82,8 +82,9 @@ async def _first_result(engine: Engine, author_id: str, message_id: str, again: 
     row = await messages.by_id(engine.read_models, message_id)
     if row is None:
         raise MessageNotFound("The message was recorded, but cannot be shown yet.")
-    if row.deleted_at is not None and _said(first.event) == again:
+    if row.deleted_at is not None and (first.event.scrubbed or _said(first.event) == again):
         # It was posted, and has been deleted since: nobody gets the words back by saying them again.
+        # Once it is scrubbed nobody can tell whether these are the same words, and either way it is gone.
         return msgspec.structs.replace(await message_view(engine.read_models, row, author_id), duplicate=True)
     if _said(first.event) != again:
         raise ClientMessageIdReused("This client_message_id was used for another text; nothing was posted.")

@@ -23,7 +23,7 @@ from campfire.errors import CampfireError
 from campfire.eventlog.codec import EventCodec
 from campfire.eventlog.errors import FsyncFailed, VersionConflict
 from campfire.eventlog.reader import Tip
-from campfire.eventlog.recorder import SQLiteLogRecorder
+from campfire.eventlog.recorder import Rewrite, SQLiteLogRecorder
 
 Result = TypeVar("Result")
 
@@ -48,6 +48,7 @@ class CommittedBatch(msgspec.Struct, frozen=True):
 
 class _Command(NamedTuple):
     events: Sequence[NewEvent]
+    rewrites: Sequence[Rewrite]
     answer: "asyncio.Future[tuple[RecordedEvent, ...]]"
 
 
@@ -67,6 +68,7 @@ class _Prepared(NamedTuple):
 
     place: int
     rows: list[Row]
+    rewrites: Sequence[Rewrite]
 
 
 class _Transient(OperationalError):
@@ -125,8 +127,10 @@ class GroupCommit:
     def capacity(self) -> int:
         return self._capacity
 
-    async def append(self, events: Sequence[NewEvent]) -> tuple[RecordedEvent, ...]:
+    async def append(self, events: Sequence[NewEvent], rewrites: Sequence[Rewrite] = ()) -> tuple[RecordedEvent, ...]:
         """Append all of `events` or none; return them as recorded, once durable, projected and published.
+
+        `rewrites` belong to a scrub among the events; see `SQLiteLogRecorder.append`.
 
         Raises `VersionConflict` if a version is taken, and `CampfireError`: `SERVER_BUSY` if the
         queue is full, `DISK_FULL` or `DATABASE_CONNECTION_FAILED` if nothing can be written now,
@@ -138,7 +142,7 @@ class GroupCommit:
             raise CampfireError("SERVER_BUSY", retry_after=1)
         answer: asyncio.Future[tuple[RecordedEvent, ...]] = self._loop.create_future()
         self._waiting += len(events)
-        self._queue.put(_Command(events, answer))
+        self._queue.put(_Command(events, rewrites, answer))
         return await answer
 
     async def in_writer_turn(self, work: Callable[[], Result]) -> Result:
@@ -241,7 +245,7 @@ class GroupCommit:
             if isinstance(rows, VersionConflict):
                 outcomes.append(rows)
             else:
-                prepared.append(_Prepared(len(outcomes), rows))
+                prepared.append(_Prepared(len(outcomes), rows, command.rewrites))
                 outcomes.append(())
         try:
             self._append(prepared, outcomes)
@@ -287,7 +291,8 @@ class GroupCommit:
         stored = [row[2] for one in prepared for row in one.rows]
         if not stored:
             return
-        positions, recorded_at = self._append_patiently(stored)
+        rewrites = [rewrite for one in prepared for rewrite in one.rewrites]
+        positions, recorded_at = self._append_patiently(stored, rewrites)
         self.write_error = None
         place = iter(positions)
         for one in prepared:
@@ -304,9 +309,9 @@ class GroupCommit:
             outcomes[one.place] = VersionConflict(new.stream_id, version)
 
     @backoff.on_exception(backoff.expo, _Transient, max_tries=_RETRIES + 1, factor=0.02, jitter=None, logger=None)
-    def _append_patiently(self, stored: list[StoredEvent]) -> tuple[list[int], int]:
+    def _append_patiently(self, stored: list[StoredEvent], rewrites: list[Rewrite]) -> tuple[list[int], int]:
         try:
-            return self._recorder.append(stored)
+            return self._recorder.append(stored, rewrites)
         except OperationalError as error:
             if _is_transient(error):
                 raise _Transient(*error.args) from error.__cause__

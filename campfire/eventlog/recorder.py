@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from eventsourcing.persistence import (
@@ -34,6 +34,14 @@ _AUTOCHECKPOINT_PAGES = 16_000
 _IDS_AT_ONCE = 500
 _PROBE = "x" * 65_536
 _FSYNC_ERRORS = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
+_BUSY_MS = 5_000
+
+
+class Rewrite(NamedTuple):
+    """The tombstone that a scrub puts in the place of an event's state."""
+
+    position: int
+    state: bytes
 
 
 class SQLiteLogRecorder(ApplicationRecorder):
@@ -58,8 +66,10 @@ class SQLiteLogRecorder(ApplicationRecorder):
         """Append in one transaction and return the positions; see `append`."""
         return self.append(stored_events)[0]
 
-    def append(self, stored_events: Sequence[StoredEvent]) -> tuple[list[int], int]:
+    def append(self, stored_events: Sequence[StoredEvent], rewrites: Sequence[Rewrite] = ()) -> tuple[list[int], int]:
         """Append all or nothing, durably; return their positions and the time of recording (ms).
+
+        `rewrites` are what a scrub among the events has put on record; they happen in the same transaction.
 
         Raises the library's `IntegrityError` if a version is taken, `OperationalError` if the file
         cannot be written now (its cause is the `sqlite3` error), `FsyncFailed` if the disk would
@@ -70,7 +80,7 @@ class SQLiteLogRecorder(ApplicationRecorder):
         with self._lock:
             recorded_at = max(self._recorded_at, self._clock.now_ms())
             rows, tip = self._chained(stored_events, recorded_at)
-            self._commit(rows)
+            self._commit(rows, rewrites)
             self._tip = tip
             self._recorded_at = recorded_at
         for subscription in self._subscriptions:
@@ -98,6 +108,14 @@ class SQLiteLogRecorder(ApplicationRecorder):
         """
         with self._lock:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def empty_wal(self) -> bool:
+        """Move everything from the WAL into the database and cut it to nothing; False if a reader was in the way.
+
+        What a scrub replaced may stand in older frames of the WAL until then.
+        """
+        with self._lock:
+            return empty_wal(self._connection)
 
     def probe(self) -> None:
         """Write something of a message's size and take it away again. Raises as `append` does.
@@ -187,11 +205,13 @@ class SQLiteLogRecorder(ApplicationRecorder):
             rows.append((position, stream_id, version, topic, state, recorded_at, chain))
         return rows, Tip(position, chain, self._tip.epoch)
 
-    def _commit(self, rows: list[tuple[Any, ...]]) -> None:
+    def _commit(self, rows: list[tuple[Any, ...]], rewrites: Sequence[Rewrite]) -> None:
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
             bulk_insert(connection, schema.INSERT, rows)
+            if rewrites:
+                _rewrite(connection, rewrites)
             connection.execute("COMMIT")
         except sqlite3.IntegrityError as error:
             self._roll_back()
@@ -220,6 +240,22 @@ class LogSubscription(ListenNotifySubscription[SQLiteLogRecorder]):
         self._recorder.forget(self)
 
 
+def _rewrite(connection: sqlite3.Connection, rewrites: Sequence[Rewrite]) -> None:
+    connection.execute(schema.BEGIN_SCRUB)
+    for position, tombstone in rewrites:
+        [(state,)] = connection.execute("SELECT state FROM events WHERE position = ?", (position,)).fetchall()
+        connection.execute(schema.SCRUB, (tombstone, sha256(state).digest(), position))
+    connection.execute(schema.END_SCRUB)
+
+
+def empty_wal(connection: sqlite3.Connection) -> bool:
+    """Take a truncating checkpoint unless that would mean to wait for a reader; return whether it was taken."""
+    connection.execute("PRAGMA busy_timeout = 0").fetchall()
+    [(busy, _, _)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}").fetchall()
+    return not busy
+
+
 def _as_library_error(error: sqlite3.Error) -> Exception:
     if getattr(error, "sqlite_errorname", "") in _FSYNC_ERRORS:
         return FsyncFailed(str(error))
@@ -227,9 +263,10 @@ def _as_library_error(error: sqlite3.Error) -> Exception:
 
 
 def _open_for_writing(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5)
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=_BUSY_MS / 1000)
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON").fetchall()  # what a scrub replaces must not stay on its page
     connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}").fetchall()
     connection.executescript(schema.SCHEMA)

@@ -1,7 +1,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ from campfire.domain.events import NewEvent, RoomArchived
 from campfire.errors import CampfireError
 from campfire.eventlog.errors import FsyncFailed, VersionConflict
 from campfire.eventlog.group_commit import CommittedBatch, GroupCommit
-from campfire.eventlog.recorder import SQLiteLogRecorder
+from campfire.eventlog.recorder import Rewrite, SQLiteLogRecorder
 
 
 class Writer:
@@ -185,7 +185,7 @@ async def test_a_log_that_can_be_written_again_is_noticed_without_a_command(reco
 async def test_a_failed_fsync_ends_everything(writer: Writer) -> None:
     """A disk that will not confirm is not asked again: no acknowledgement, and the process is told to die."""
 
-    def refuse(_rows: object) -> None:
+    def refuse(_rows: object, _rewrites: object) -> None:
         raise FsyncFailed("disk I/O error")
 
     writer.recorder._commit = refuse  # type: ignore[method-assign]
@@ -199,7 +199,7 @@ async def test_a_passing_lock_is_waited_for(writer: Writer) -> None:
     attempts = []
     commit = writer.recorder._commit
 
-    def busy_twice(rows: list[tuple[object, ...]]) -> None:
+    def busy_twice(rows: list[tuple[object, ...]], rewrites: Sequence[Rewrite]) -> None:
         attempts.append(1)
         if len(attempts) < 3:
             error = sqlite3.OperationalError("database is locked")
@@ -207,7 +207,7 @@ async def test_a_passing_lock_is_waited_for(writer: Writer) -> None:
             from eventsourcing.persistence import OperationalError
 
             raise OperationalError(error) from error
-        commit(rows)
+        commit(rows, rewrites)
 
     writer.recorder._commit = busy_twice  # type: ignore[method-assign]
     [recorded] = await writer.log.append([archived()])

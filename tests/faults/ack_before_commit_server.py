@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from campfire.cli import main
 from campfire.domain.events import MessagePosted, NewEvent, RecordedEvent
 from campfire.eventlog.group_commit import GroupCommit
+from campfire.eventlog.recorder import Rewrite
 
 append_durably = GroupCommit.append
 late: set["asyncio.Task[object]"] = set()
 
 
-async def append_later(self: GroupCommit, events: Sequence[NewEvent]) -> tuple[RecordedEvent, ...]:
+async def append_later(
+    self: GroupCommit, events: Sequence[NewEvent], rewrites: Sequence[Rewrite] = ()
+) -> tuple[RecordedEvent, ...]:
     if not isinstance(events[0].event, MessagePosted):
-        return await append_durably(self, events)
+        return await append_durably(self, events, rewrites)
 
     async def commit() -> None:
         await asyncio.sleep(0.05)

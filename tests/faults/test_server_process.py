@@ -155,3 +155,28 @@ async def test_a_start_closes_the_presences_that_a_crash_left_open(server: Serve
         assert engine.reader.read(engine.position - 1)[-1].event.topic == "presence.reset"
     finally:
         await engine.close()
+
+
+async def test_scrub_works_beside_a_server_and_without_one(server: ServerProcess) -> None:
+    """The same command either way."""
+    await asyncio.to_thread(server.start)
+    async with aiohttp.ClientSession() as session:
+        headers, room_id = await found(session, server)
+        for beside in (True, False):
+            messages = f"{server.url}/api/v1/rooms/{room_id}/messages"
+            async with session.post(messages, json={"body": "Quetzalcoatl"}, headers=headers) as response:
+                message_id = (await response.json())["id"]
+            async with session.delete(f"{server.url}/api/v1/messages/{message_id}", headers=headers) as response:
+                assert response.status == 204
+            if not beside:
+                await asyncio.to_thread(server.end)
+            assert await scrub(server.data) == "There was nothing to scrub."
+            assert await scrub(server.data, "--now") == "Scrubbed 1 deleted message."
+            assert b"Quetzalcoatl" not in b"".join(path.read_bytes() for path in server.data.glob("*.db*"))
+
+
+async def scrub(data: Path, *options: str) -> str:
+    command = [sys.executable, "-m", "campfire.admin", "scrub", "--data", str(data), *options]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

@@ -18,6 +18,7 @@ from campfire.domain.events import DeliveryReplayRequested, NewEvent
 from campfire.domain.ids import replay_stream
 from campfire.domain.messages import MessageState, decide_delete
 from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret, decide_test_webhook
+from campfire.housekeeping.scrubber import Scrubber
 from outbox.queries import OutboxStatus, dead_letters, outbox_status
 
 
@@ -29,6 +30,10 @@ async def until(chat: Chat, wanted: str, count: int) -> OutboxStatus:
             if status is not None and getattr(status, wanted) >= count:
                 return status
             await asyncio.sleep(0.02)
+
+
+async def echo(request: web.Request) -> web.StreamResponse:
+    return web.Response(body=await request.read())
 
 
 async def refuse(_request: web.Request) -> web.StreamResponse:
@@ -197,6 +202,23 @@ async def test_deleted_text_does_not_leave_late(chat: Chat, sink: Sink, tmp_path
         await until(chat, "cancelled", 1)
     finally:
         worker.end()
+
+
+async def test_after_a_scrub_the_outbox_holds_nothing_of_the_text(
+    chat: Chat, sink: Sink, worker: WorkerProcess, tmp_path: Path
+) -> None:
+    """Not even where a receiver said back what it was sent."""
+    sink.answer = echo
+    await chat.add_webhook(sink.url)
+    worker.start()
+    posted = await chat.post("Quetzalcoatl")
+    await until(chat, "delivered", 1)
+    engine = chat.engine
+    message = MessageState(posted.message_id, chat.room_id, chat.user_id, 1, posted.body, deleted=False)
+    await engine.perform(lambda: decide_delete(engine.directory, message, actor_id=chat.user_id, at=1))
+    await Scrubber(engine).sweep(at_once=True)
+    while any(b"Quetzalcoatl" in path.read_bytes() for path in (tmp_path / "data").glob("*.db*")):
+        await asyncio.sleep(0.02)
 
 
 async def test_both_secrets_sign_after_a_rotation(chat: Chat, sink: Sink, worker: WorkerProcess) -> None:

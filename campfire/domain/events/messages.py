@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import msgspec
+
 from campfire.domain.events.base import Event, Mention, Origin
 
 
@@ -10,7 +12,8 @@ class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     `author_name` is the name at that moment, so that the event can be shown and sent by itself.
     `original_length` (characters) is set when the body was cut to the limit on request. A reply names
-    the message that it answers and the first message of their thread.
+    the message that it answers and the first message of their thread. `scrubbed`: what was said is gone
+    for good, and this is what a scrub left in its place.
     """
 
     topic: ClassVar[str] = "message.posted"
@@ -26,6 +29,7 @@ class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True):
     reply_to: str | None = None
     thread_id: str | None = None
     origin: Origin = "live"
+    scrubbed: bool = False
 
 
 class MessageEdited(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -39,6 +43,7 @@ class MessageEdited(Event, frozen=True, kw_only=True, omit_defaults=True):
     body: str
     original_length: int | None = None
     mentions: tuple[Mention, ...] = ()
+    scrubbed: bool = False
 
 
 class MessageDeleted(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,6 +54,26 @@ class MessageDeleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     message_id: str
     room_id: str
     by: str
+
+
+class Tombstone(msgspec.Struct, frozen=True):
+    """What a scrub left at a position: the digest (SHA-256, hex) of the state that is there now."""
+
+    position: int
+    digest: str
+
+
+class MessageScrubbed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What a deleted message had said is out of the log. Stream: the message's id.
+
+    Recorded in the transaction that rewrote the positions named, so that the chain covers the tombstones.
+    """
+
+    topic: ClassVar[str] = "message.scrubbed"
+
+    message_id: str
+    room_id: str
+    tombstones: tuple[Tombstone, ...]
 
 
 class MessagePinned(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -99,9 +99,16 @@ class _Chat:
         position = max(1, self.history.position - back)
         return happened.ThreadRead(at=20, thread_id=message_id, room_id=room_id, user_id=user_id, position=position)
 
-    def delete(self, one: int, _other: int, _text: str) -> None:
+    def delete(self, one: int, other: int, _text: str) -> None:
         if self.messages:
-            self.history.delete(*self.messages.pop(one % len(self.messages)))
+            room_id, message_id = self.messages.pop(one % len(self.messages))
+            self.history.delete(room_id, message_id)
+            if other % 2:
+                tombstones = (happened.Tombstone(self.history.position, "ab" * 32),)
+                scrubbed = happened.MessageScrubbed(
+                    at=30, message_id=message_id, room_id=room_id, tombstones=tombstones
+                )
+                self.history.record(message_id, scrubbed)
 
     def join(self, one: int, other: int, _text: str) -> None:
         room_id, user_id = self.rooms[one % ROOMS], self.people[other % PEOPLE]
