@@ -21,6 +21,7 @@ from campfire.engine import Engine
 from campfire.housekeeping.scrubber import Scrubber
 from campfire.importer import ImportCounts, NdjsonImporter
 from campfire.logging import configure
+from campfire.people_tool import RESET_PATH, give_role, make_reset_token
 
 _CHUNK = 1_000
 _MOST_SHOWN = 20
@@ -93,6 +94,62 @@ def scrub(now: bool, as_json: bool, data: str | None) -> None:
     else:
         said = f"Scrubbed {count:,} deleted message{'' if count == 1 else 's'}."
         click.echo(said if count else "There was nothing to scrub.")
+
+
+@main.group()
+def people() -> None:
+    """Help people who cannot help themselves: forgotten passwords, no administrator left."""
+
+
+@people.command(name="reset-password", epilog=EXIT_CODES_HELP)
+@click.argument("email")
+@json_option
+@data_option
+@telling_errors
+def reset_password(email: str, as_json: bool, data: str | None) -> None:
+    """Make a link with which the person of EMAIL chooses a new password: once, within a day."""
+    configure("warning")
+    token = asyncio.run(_reset_password(settings_from(data), email))
+    path = RESET_PATH + token
+    if as_json:
+        print_json({"token": token, "path": path})
+    else:
+        click.echo(f"Let them open this path at your server's address, once, within a day:\n{path}")
+
+
+@people.command(name="set-role", epilog=EXIT_CODES_HELP)
+@click.argument("email")
+@click.argument("role", type=click.Choice(["administrator", "member"]))
+@data_option
+@telling_errors
+def set_role(email: str, role: str, data: str | None) -> None:
+    """Let the person of EMAIL administer, or make them a member again."""
+    configure("warning")
+    asyncio.run(_set_role(settings_from(data), email, role))
+    click.echo(f"{email} is {'an administrator' if role == 'administrator' else 'a member'} now.")
+
+
+async def _reset_password(settings: Settings, email: str) -> str:
+    if server_is_running(settings):
+        async with control_client(settings) as client:
+            return str((await client.post("/people/password-reset", email=email))["token"])
+    engine = await Engine.open(settings)
+    try:
+        return await make_reset_token(engine, email)
+    finally:
+        await engine.close()
+
+
+async def _set_role(settings: Settings, email: str, role: str) -> None:
+    if server_is_running(settings):
+        async with control_client(settings) as client:
+            await client.post("/people/role", email=email, role=role)
+            return
+    engine = await Engine.open(settings)
+    try:
+        await give_role(engine, email, role)
+    finally:
+        await engine.close()
 
 
 async def _scrub(settings: Settings, now: bool) -> int:

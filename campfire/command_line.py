@@ -10,7 +10,8 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from campfire.config import Settings
-from campfire.errors import CampfireError
+from campfire.domain.errors import DomainError
+from campfire.errors import CATALOGUE, CampfireError
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -38,10 +39,10 @@ def telling_errors(command: Callable[Parameters, Result]) -> Callable[Parameters
         mask = os.umask(0o077)
         try:
             return command(*arguments, **options)
-        except CampfireError as error:
+        except (CampfireError, DomainError) as error:
             click.echo(f"{error.code}: {error.detail}", err=True)
-            if error.kind.advice != error.detail:
-                click.echo(error.kind.advice, err=True)
+            if CATALOGUE[error.code].advice != error.detail:
+                click.echo(CATALOGUE[error.code].advice, err=True)
             sys.exit(EXIT_CODES.get(error.code, 1))
         finally:
             os.umask(mask)

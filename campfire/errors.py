@@ -102,6 +102,16 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
     ErrorKind("SETUP_REQUIRED", 409, "This server has not been set up", False, "POST /api/v1/setup first."),
     ErrorKind("SETUP_ALREADY_DONE", 409, "This server is already set up", False, "Sign in, or join by invitation."),
     ErrorKind("JOIN_CODE_INVALID", 404, "The invitation is not valid", False, "Ask for the current link."),
+    ErrorKind(
+        "SIGN_IN_LINK_INVALID", 404, "The link is used up or too old", False, "Ask for another one; each works once."
+    ),
+    ErrorKind(
+        "ADDRESS_BANNED",
+        429,
+        "Nothing may be changed from this address",
+        False,
+        "Ask an administrator to lift the ban.",
+    ),
     ErrorKind("EMAIL_TAKEN", 409, "The e-mail address is already in use", False, "Sign in with it instead."),
     ErrorKind("BOOST_NOT_FOUND", 404, "There is no such boost", False, "It may have been taken back."),
     ErrorKind(

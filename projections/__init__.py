@@ -3,6 +3,7 @@
 from projections import (
     account,
     boosts,
+    email_claims,
     imports,
     memberships,
     mentions,
@@ -13,6 +14,7 @@ from projections import (
     saved_messages,
     search,
     sessions,
+    sign_in_links,
     thread_reads,
     users,
     webhooks,
@@ -22,7 +24,9 @@ from projections.projection import Projection
 ALL: tuple[Projection, ...] = (
     account.PROJECTION,
     users.PROJECTION,
+    email_claims.PROJECTION,
     sessions.PROJECTION,
+    sign_in_links.PROJECTION,
     rooms.PROJECTION,
     memberships.PROJECTION,
     presences.PROJECTION,

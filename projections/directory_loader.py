@@ -11,6 +11,7 @@ from campfire.domain.states import (
     ImportState,
     RoomState,
     SessionState,
+    SignInLinkState,
     UserState,
     WebhookState,
 )
@@ -19,8 +20,11 @@ from campfire.domain.states import (
 def load_directory(connection: sqlite3.Connection) -> Directory:
     """The directory as of the read models' position."""
     directory = Directory()
-    for name, join_code, created_at in connection.execute("SELECT name, join_code, created_at FROM account"):
-        directory.account = AccountState(name, join_code, created_at)
+    for row in connection.execute(
+        "SELECT name, join_code, created_at, custom_styles, rooms_by_administrators_only, retention_days FROM account"
+    ):
+        name, join_code, created_at, custom_styles, restricted, retention_days = row
+        directory.account = AccountState(name, join_code, created_at, custom_styles, bool(restricted), retention_days)
     _load_people(directory, connection)
     _load_rooms(directory, connection)
     for row in connection.execute("SELECT room_id, user_id, position FROM read_positions"):
@@ -35,7 +39,8 @@ def load_directory(connection: sqlite3.Connection) -> Directory:
 
 def _load_people(directory: Directory, connection: sqlite3.Connection) -> None:
     for row in connection.execute(
-        "SELECT id, name, role, created_at, email, can_sign_in, password_hash, version FROM users"
+        "SELECT id, name, role, created_at, email, can_sign_in, password_hash, bio, status, messages_removed,"
+        " position, version FROM users"
     ):
         directory.add_user(
             UserState(
@@ -46,9 +51,22 @@ def _load_people(directory: Directory, connection: sqlite3.Connection) -> None:
                 email=row[4],
                 can_sign_in=bool(row[5]),
                 password_hash=row[6],
-                version=row[7],
+                bio=row[7],
+                status=row[8],
+                messages_removed=bool(row[9]),
+                position=row[10],
+                version=row[11],
             )
         )
+    for email, user_id, version in connection.execute("SELECT email, user_id, version FROM email_claims"):
+        if user_id is None:
+            directory.release_email(email, version)
+        else:
+            directory.claim_email(email, user_id, version)
+    for address, user_id in connection.execute("SELECT address, user_id FROM banned_addresses"):
+        directory.ban_addresses([address], user_id)
+    for row in connection.execute("SELECT id, user_id, purpose, token_hash, expires_at FROM sign_in_links"):
+        directory.add_link(SignInLinkState(*row))
     for row in connection.execute(
         "SELECT id, user_id, token_hash, started_at, expires_at, user_agent, address, version"
         " FROM sessions INDEXED BY sessions_live WHERE ended_at IS NULL"
@@ -67,8 +85,19 @@ def _load_rooms(directory: Directory, connection: sqlite3.Connection) -> None:
             directory.set_involvement(room_id, user_id, involvement)
         if ended_at is None:
             members.setdefault(room_id, set()).add(user_id)
-    for room_id, name, kind, created_by, created_at, archived_at, version in connection.execute(
-        "SELECT id, name, kind, created_by, created_at, archived_at, version FROM rooms"
+    for (
+        room_id,
+        name,
+        kind,
+        created_by,
+        created_at,
+        archived_at,
+        deleted_at,
+        emptied,
+        position,
+        version,
+    ) in connection.execute(
+        "SELECT id, name, kind, created_by, created_at, archived_at, deleted_at, emptied, position, version FROM rooms"
     ):
         directory.add_room(
             RoomState(
@@ -78,6 +107,9 @@ def _load_rooms(directory: Directory, connection: sqlite3.Connection) -> None:
                 created_by=created_by,
                 created_at=created_at,
                 archived=archived_at is not None,
+                deleted=deleted_at is not None,
+                emptied=bool(emptied),
+                position=position,
                 version=version,
                 members=members.get(room_id, set()),
                 last_message_at=_last_message_at(connection, room_id),

@@ -22,7 +22,8 @@ INDEXES = "CREATE INDEX IF NOT EXISTS memberships_of_user ON memberships (user_i
 _ADD = """
 INSERT INTO memberships (room_id, user_id, since, since_position, version) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (room_id, user_id) DO UPDATE
-SET since = excluded.since, since_position = excluded.since_position, ended_at = NULL, version = excluded.version
+SET since = excluded.since, since_position = excluded.since_position, ended_at = NULL,
+    version = MAX(version, excluded.version)  -- a direct room that comes back does not begin its memberships anew
 """
 
 

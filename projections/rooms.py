@@ -2,7 +2,16 @@
 
 import sqlite3
 
-from campfire.domain.events import RecordedEvent, RoomArchived, RoomCreated, RoomKindChanged, RoomRenamed, RoomReopened
+from campfire.domain.events import (
+    RecordedEvent,
+    RoomArchived,
+    RoomCreated,
+    RoomDeleted,
+    RoomEmptied,
+    RoomKindChanged,
+    RoomRenamed,
+    RoomReopened,
+)
 from projections.projection import Projection, each
 
 SCHEMA = """
@@ -13,6 +22,9 @@ CREATE TABLE rooms (
     created_by  TEXT    NOT NULL,
     created_at  INTEGER NOT NULL,
     archived_at INTEGER,
+    deleted_at  INTEGER,
+    emptied     INTEGER NOT NULL DEFAULT 0,  -- of a deleted room: whether everything said there is gone by now
+    position    INTEGER NOT NULL,            -- of the first creation in the log: a short number
     version     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
@@ -20,8 +32,12 @@ CREATE TABLE rooms (
 
 def _created(connection: sqlite3.Connection, event: RoomCreated, recorded: RecordedEvent) -> None:
     connection.execute(
-        "INSERT INTO rooms (id, name, kind, created_by, created_at, version) VALUES (?, ?, ?, ?, ?, ?)",
-        (event.room_id, event.name, event.kind, event.created_by, event.at, recorded.version),
+        # A direct room that was deleted may come back; it keeps its number.
+        "INSERT INTO rooms (id, name, kind, created_by, created_at, position, version) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET name = excluded.name, created_by = excluded.created_by,"
+        " created_at = excluded.created_at, kind = excluded.kind, archived_at = NULL, deleted_at = NULL,"
+        " emptied = 0, version = excluded.version",
+        (event.room_id, event.name, event.kind, event.created_by, event.at, recorded.position, recorded.version),
     )
 
 
@@ -49,9 +65,19 @@ def _kind_changed(connection: sqlite3.Connection, event: RoomKindChanged, record
     )
 
 
+def _deleted(connection: sqlite3.Connection, event: RoomDeleted, recorded: RecordedEvent) -> None:
+    connection.execute(
+        "UPDATE rooms SET deleted_at = ?, version = ? WHERE id = ?", (event.at, recorded.version, event.room_id)
+    )
+
+
+def _emptied(connection: sqlite3.Connection, event: RoomEmptied, recorded: RecordedEvent) -> None:
+    connection.execute("UPDATE rooms SET emptied = 1, version = ? WHERE id = ?", (recorded.version, event.room_id))
+
+
 PROJECTION = Projection(
     "rooms",
-    2,
+    3,
     ("rooms",),
     SCHEMA,
     {
@@ -60,5 +86,7 @@ PROJECTION = Projection(
         RoomArchived: each(_archived),
         RoomReopened: each(_reopened),
         RoomKindChanged: each(_kind_changed),
+        RoomDeleted: each(_deleted),
+        RoomEmptied: each(_emptied),
     },
 )

@@ -1,36 +1,107 @@
 """People and bots."""
 
 import sqlite3
+from typing import Any
 
-from campfire.domain.events import PasswordSet, RecordedEvent, UserCreated
-from projections.projection import Projection, each
+from campfire.domain.events import (
+    EmailChanged,
+    PasswordSet,
+    ProfileChanged,
+    RecordedEvent,
+    RoleChanged,
+    UserBanned,
+    UserCreated,
+    UserDeactivated,
+    UserMessagesRemoved,
+    UserReactivated,
+    UserRemoved,
+)
+from projections.projection import Handler, Projection, each
 
 SCHEMA = """
 CREATE TABLE users (
-    id            TEXT    PRIMARY KEY,
-    name          TEXT    NOT NULL,
-    role          TEXT    NOT NULL,
-    email         TEXT,
-    can_sign_in   INTEGER NOT NULL,
-    password_hash TEXT,
-    created_at    INTEGER NOT NULL,
-    version       INTEGER NOT NULL
+    id               TEXT    PRIMARY KEY,
+    name             TEXT    NOT NULL,
+    role             TEXT    NOT NULL,
+    email            TEXT,                        -- theirs while the claim to it stands; see email_claims
+    can_sign_in      INTEGER NOT NULL,
+    password_hash    TEXT,
+    bio              TEXT    NOT NULL DEFAULT '',
+    status           TEXT    NOT NULL DEFAULT 'active',
+    messages_removed INTEGER NOT NULL DEFAULT 0,  -- of somebody banned or removed: whether all of it is gone by now
+    created_at       INTEGER NOT NULL,
+    position         INTEGER NOT NULL,            -- of the creation in the log: a short number
+    version          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE banned_addresses (
+    address TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    PRIMARY KEY (address, user_id)
 ) STRICT, WITHOUT ROWID;
 """
 
 
 def _created(connection: sqlite3.Connection, event: UserCreated, recorded: RecordedEvent) -> None:
     connection.execute(
-        "INSERT INTO users (id, name, role, email, can_sign_in, created_at, version) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (event.user_id, event.name, event.role, event.email, event.can_sign_in, event.at, recorded.version),
+        "INSERT INTO users (id, name, role, email, can_sign_in, created_at, position, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            event.user_id,
+            event.name,
+            event.role,
+            event.email,
+            event.can_sign_in,
+            event.at,
+            recorded.position,
+            recorded.version,
+        ),
     )
 
 
-def _password_set(connection: sqlite3.Connection, event: PasswordSet, recorded: RecordedEvent) -> None:
+def _set(columns: str, *values: str) -> Handler:
+    """A handler that sets `columns` (as in UPDATE) to the fields of the event named."""
+    statement = f"UPDATE users SET {columns}, version = ? WHERE id = ?"
+
+    def handle(connection: sqlite3.Connection, event: Any, recorded: RecordedEvent) -> None:
+        connection.execute(statement, (*(getattr(event, name) for name in values), recorded.version, event.user_id))
+
+    return each(handle)
+
+
+def _reactivated(connection: sqlite3.Connection, event: UserReactivated, recorded: RecordedEvent) -> None:
     connection.execute(
-        "UPDATE users SET password_hash = ?, version = ? WHERE id = ?",
-        (event.password_hash, recorded.version, event.user_id),
+        "UPDATE users SET status = 'active', messages_removed = 0, version = ? WHERE id = ?",
+        (recorded.version, event.user_id),
+    )
+    connection.execute("DELETE FROM banned_addresses WHERE user_id = ?", (event.user_id,))
+
+
+def _banned(connection: sqlite3.Connection, event: UserBanned, recorded: RecordedEvent) -> None:
+    connection.execute(
+        "UPDATE users SET status = 'banned', version = ? WHERE id = ?", (recorded.version, event.user_id)
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO banned_addresses (address, user_id) VALUES (?, ?)",
+        [(address, event.user_id) for address in event.addresses],
     )
 
 
-PROJECTION = Projection("users", 1, ("users",), SCHEMA, {UserCreated: each(_created), PasswordSet: each(_password_set)})
+PROJECTION = Projection(
+    "users",
+    2,
+    ("users", "banned_addresses"),
+    SCHEMA,
+    {
+        UserCreated: each(_created),
+        PasswordSet: _set("password_hash = ?", "password_hash"),
+        ProfileChanged: _set("name = ?, bio = ?", "name", "bio"),
+        RoleChanged: _set("role = ?", "role"),
+        EmailChanged: _set("email = ?", "email"),
+        UserDeactivated: _set("status = 'deactivated'"),
+        UserRemoved: _set("status = 'removed', email = NULL"),
+        UserMessagesRemoved: _set("messages_removed = 1"),
+        UserReactivated: each(_reactivated),
+        UserBanned: each(_banned),
+    },
+)

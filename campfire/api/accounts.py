@@ -6,10 +6,17 @@ from aiohttp import web
 
 from campfire.api import schemas
 from campfire.api.auth import authenticated, new_session, with_cookie
-from campfire.api.keys import ENGINE, PASSWORDS
+from campfire.api.keys import ENGINE, PASSWORDS, REMOVER
 from campfire.api.routes import Route, answer, body_of
 from campfire.api.views import account_view, me_view, room_view
-from campfire.domain.accounts import NewPerson, decide_join, decide_setup, require_join_code
+from campfire.domain.accounts import (
+    NewPerson,
+    decide_change_account,
+    decide_join,
+    decide_rotate_join_code,
+    decide_setup,
+    require_join_code,
+)
 from campfire.domain.errors import SetupAlreadyDone, SetupRequired
 from projections.queries.unread import NOTHING
 
@@ -71,6 +78,49 @@ async def read_account(request: web.Request) -> web.Response:
     return answer(account_view(account, with_join_code=actor.is_administrator))
 
 
+async def welcome(request: web.Request) -> web.Response:
+    account = request.app[ENGINE].directory.account
+    return answer(schemas.Welcome(set_up=account is not None, name=None if account is None else account.name))
+
+
+async def read_invitation(request: web.Request) -> web.Response:
+    directory = request.app[ENGINE].directory
+    require_join_code(directory, request.match_info["join_code"])
+    assert directory.account is not None
+    return answer(schemas.Invitation(account=directory.account.name))
+
+
+async def change_account(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    wanted = await body_of(request, schemas.ChangeAccount)
+    await engine.perform(
+        lambda: decide_change_account(
+            engine.directory,
+            name=wanted.name,
+            custom_styles=wanted.custom_styles,
+            rooms_by_administrators_only=wanted.rooms_by_administrators_only,
+            retention_days=wanted.retention_days,
+            actor_id=actor.user_id,
+            at=engine.clock.now_ms(),
+        )
+    )
+    request.app[REMOVER].look_soon()
+    return await read_account(request)
+
+
+async def rotate_join_code(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    join_code = new_join_code()
+    await engine.perform(
+        lambda: decide_rotate_join_code(
+            engine.directory, join_code=join_code, actor_id=actor.user_id, at=engine.clock.now_ms()
+        )
+    )
+    return answer(schemas.JoinCode(join_code=join_code), 201)
+
+
 def new_join_code() -> str:
     """Twelve letters and digits that cannot be confused, as xxxx-xxxx-xxxx: some 69 bits."""
     return "-".join("".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3))
@@ -102,5 +152,39 @@ ROUTES = (
         signed_in=False,
         errors=("JOIN_CODE_INVALID", "EMAIL_TAKEN", "SETUP_REQUIRED"),
     ),
+    Route(
+        "GET",
+        "/api/v1/join/{join_code}",
+        read_invitation,
+        "What an invitation leads to",
+        {200: schemas.Invitation},
+        signed_in=False,
+        errors=("JOIN_CODE_INVALID", "SETUP_REQUIRED"),
+    ),
+    Route(
+        "GET",
+        "/api/v1/welcome",
+        welcome,
+        "What to greet somebody with who is not signed in",
+        {200: schemas.Welcome},
+        signed_in=False,
+    ),
     Route("GET", "/api/v1/account", read_account, "The account", {200: schemas.Account}),
+    Route(
+        "PATCH",
+        "/api/v1/account",
+        change_account,
+        "Change the account's name, styles and settings; administrators may",
+        {200: schemas.Account},
+        body=schemas.ChangeAccount,
+        errors=("PERMISSION_DENIED",),
+    ),
+    Route(
+        "POST",
+        "/api/v1/account/join-code",
+        rotate_join_code,
+        "Make the invitation another one; administrators may",
+        {201: schemas.JoinCode},
+        errors=("PERMISSION_DENIED",),
+    ),
 )

@@ -18,10 +18,12 @@ from campfire.api import (
     marks,
     messages,
     openapi,
+    profile,
     rooms,
     schemas,
     search,
     sessions,
+    sign_in_links,
     threads,
     users,
     webhooks,
@@ -31,7 +33,17 @@ from campfire.api.feed.activity import Activity
 from campfire.api.feed.frames import ClientFrame
 from campfire.api.feed.http import LONGEST_WAIT, read_feed
 from campfire.api.feed.websocket import open_socket
-from campfire.api.keys import ACTIVITY, BODY_SECONDS, ENGINE, HUB, PASSWORDS, RATE_LIMITER, SCRUBBER, SIGN_IN_LIMITER
+from campfire.api.keys import (
+    ACTIVITY,
+    BODY_SECONDS,
+    ENGINE,
+    HUB,
+    PASSWORDS,
+    RATE_LIMITER,
+    REMOVER,
+    SCRUBBER,
+    SIGN_IN_LIMITER,
+)
 from campfire.api.middleware import guard
 from campfire.api.passwords import Passwords
 from campfire.api.rate_limit import RateLimiter
@@ -39,6 +51,7 @@ from campfire.api.routes import Query, Route
 from campfire.domain.sessions import decide_expiry
 from campfire.engine import Engine
 from campfire.errors import CampfireError
+from campfire.housekeeping.remover import Remover
 from campfire.housekeeping.scrubber import Scrubber
 
 _LARGEST_BODY = 512 * 1024
@@ -79,7 +92,9 @@ ROUTES: tuple[Route, ...] = (
     *marks.ROUTES,
     *accounts.ROUTES,
     *sessions.ROUTES,
+    *sign_in_links.ROUTES,
     *users.ROUTES,
+    *profile.ROUTES,
     *rooms.ROUTES,
     *search.ROUTES,
     *webhooks.ROUTES,
@@ -104,6 +119,7 @@ def build_app(engine: Engine, hub: FeedHub, *, body_seconds: float = 60) -> web.
     app[HUB] = hub
     app[ACTIVITY] = Activity(engine, hub)
     app[PASSWORDS] = Passwords()
+    app[REMOVER] = Remover(engine)
     app[SCRUBBER] = Scrubber(engine)
     app[BODY_SECONDS] = body_seconds
     app[SIGN_IN_LIMITER] = RateLimiter(engine.clock, limit=10, seconds=180)
@@ -149,6 +165,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     beside = [
         asyncio.create_task(_record_expiry(app[ENGINE])),
         asyncio.create_task(_announce_read_only(app[ENGINE], app[HUB])),
+        asyncio.create_task(app[REMOVER].run()),
         asyncio.create_task(app[SCRUBBER].run()),
     ]
     yield

@@ -1,7 +1,5 @@
 """Who is asking: a bearer token or the session cookie, looked up in memory."""
 
-import secrets
-from hashlib import sha256
 from urllib.parse import urlsplit
 
 import msgspec
@@ -11,6 +9,7 @@ from campfire.api.keys import ENGINE
 from campfire.domain.accounts import NewSession
 from campfire.engine import Engine
 from campfire.errors import CampfireError
+from campfire.tokens import new_token, token_hash
 
 COOKIE = "campfire_session"
 _DAY_MS = 86_400_000
@@ -34,6 +33,8 @@ def authenticated(request: web.Request) -> Actor:
     if session is None or session.expires_at <= engine.clock.now_ms():
         raise CampfireError("SESSION_EXPIRED")
     user = engine.directory.users[session.user_id]
+    if not user.active:  # the sign-in was decided before the ban, and recorded after it
+        raise CampfireError("SESSION_EXPIRED")
     return Actor(user.id, session.id, user.role == "administrator")
 
 
@@ -43,11 +44,6 @@ def presented_token(request: web.Request) -> str | None:
     if scheme.lower() == "bearer":
         return token.strip()
     return request.cookies.get(COOKIE) if "Cookie" in request.headers else None
-
-
-def token_hash(token: str) -> str:
-    """What is kept of a token: SHA-256 in hex. A token is random, so a slow hash would add nothing."""
-    return sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def require_same_origin(request: web.Request) -> None:
@@ -69,7 +65,7 @@ def require_same_origin(request: web.Request) -> None:
 def new_session(engine: Engine, request: web.Request) -> tuple[str, NewSession]:
     """Draw a token and describe the session that will carry its hash. Raises `TOKEN_GENERATION_FAILED`."""
     try:
-        token = secrets.token_urlsafe(32)
+        token = new_token()
     except OSError as error:
         raise CampfireError("TOKEN_GENERATION_FAILED", retry_after=1) from error
     session = NewSession(

@@ -15,6 +15,7 @@ from campfire.domain import ids
 from campfire.domain.events import DeliveryReplayRequested, NewEvent
 from campfire.eventlog.errors import VersionConflict
 from campfire.importer import NdjsonImporter
+from campfire.people_tool import RESET_PATH, give_role, make_reset_token
 
 _LARGEST_CHUNK = 64 * 1024 * 1024
 IMPORTERS: web.AppKey[dict[str, NdjsonImporter]] = web.AppKey("importers")
@@ -64,6 +65,19 @@ async def import_lines(request: web.Request) -> web.Response:
     return _json(msgspec.to_builtins(counts))
 
 
+async def make_password_reset(request: web.Request) -> web.Response:
+    """A token for somebody who forgot their password, where no administrator can be asked."""
+    engine = request.app[ENGINE]
+    token = await make_reset_token(engine, request.query["email"])
+    return _json({"token": token, "path": RESET_PATH + token})
+
+
+async def set_role(request: web.Request) -> web.Response:
+    """Make somebody an administrator, or a member again, where no administrator is left to do so."""
+    await give_role(request.app[ENGINE], request.query["email"], request.query["role"])
+    return _json({})
+
+
 async def scrub(request: web.Request) -> web.Response:
     """Take the texts of deleted messages out of the log now; all of them with `now=true`."""
     count = await request.app[SCRUBBER].sweep(at_once=request.query.get("now") == "true")
@@ -111,6 +125,8 @@ def build_control_app(app: web.Application) -> web.Application:
     control.router.add_get("/status", status)
     control.router.add_post("/outbox/replay", replay_deliveries)
     control.router.add_post("/import", import_lines)
+    control.router.add_post("/people/password-reset", make_password_reset)
+    control.router.add_post("/people/role", set_role)
     control.router.add_post("/scrub", scrub)
     control.router.add_post("/rebuild", rebuild)
     return control

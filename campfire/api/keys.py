@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from campfire.engine import Engine
+from campfire.housekeeping.remover import Remover
 from campfire.housekeeping.scrubber import Scrubber
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ HUB: "web.AppKey[FeedHub]" = web.AppKey("hub")
 PASSWORDS: "web.AppKey[Passwords]" = web.AppKey("passwords")
 RATE_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("rate_limiter")
 SIGN_IN_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("sign_in_limiter")
+REMOVER = web.AppKey("remover", Remover)
 SCRUBBER = web.AppKey("scrubber", Scrubber)
 BODY_SECONDS = web.AppKey("body_seconds", float)
 

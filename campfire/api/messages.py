@@ -156,7 +156,7 @@ def _history(recorded: Sequence[RecordedEvent]) -> schemas.MessageHistory:
     if deleted is None:
         return schemas.MessageHistory(versions=versions)
     gone = [msgspec.structs.replace(version, body="") for version in versions]
-    return schemas.MessageHistory(versions=gone, deleted_at=iso_from_ms(deleted.at), deleted_by=deleted.by)
+    return schemas.MessageHistory(versions=gone, deleted_at=iso_from_ms(deleted.at), deleted_by=deleted.by or None)
 
 
 def _moment(text: str) -> int:

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from campfire.api.auth import presented_token, require_same_origin, token_hash
+from campfire.api.auth import presented_token, require_same_origin
 from campfire.api.keys import ENGINE, RATE_LIMITER, REQUEST_ID
 from campfire.api.problems import problem_from, problem_response
 from campfire.errors import CampfireError
+from campfire.tokens import token_hash
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -36,6 +37,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         if request.method not in _SAFE_METHODS:
             require_same_origin(request)
+            if request.remote in request.app[ENGINE].directory.banned_addresses:
+                raise CampfireError("ADDRESS_BANNED")
         limits = _count(request)
         response = await handler(request)
     except Exception as error:

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from campfire.api import schemas
 from campfire.api.auth import authenticated
-from campfire.api.keys import ENGINE
+from campfire.api.keys import ENGINE, REMOVER
 from campfire.api.routes import Query, Route, answer, body_of, flag, list_answer, no_content
 from campfire.api.views import room_view, user_view
 from campfire.domain import ids
@@ -15,6 +15,7 @@ from campfire.domain.rooms import (
     decide_archive_room,
     decide_change_room,
     decide_create_room,
+    decide_delete_room,
     decide_reopen_room,
     readable_room,
 )
@@ -27,7 +28,7 @@ async def list_rooms(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]
     mine = engine.directory.rooms_of(actor.user_id)
     if flag(request, "joinable"):
-        rooms = [each for each in engine.directory.rooms.values() if each.kind == "open" and not each.archived]
+        rooms = [each for each in engine.directory.rooms.values() if each.kind == "open" and each.is_alive]
         rooms = [room for room in rooms if room.id not in mine]
     else:
         rooms = [engine.directory.rooms[room_id] for room_id in mine]
@@ -103,6 +104,17 @@ async def reopen_room(request: web.Request) -> web.Response:
         lambda: decide_reopen_room(engine.directory, room_id=room_id, actor_id=actor.user_id, at=engine.clock.now_ms())
     )
     return await _shown(engine, room_id, actor.user_id)
+
+
+async def delete_room(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    room_id = request.match_info["room_id"]
+    await engine.perform(
+        lambda: decide_delete_room(engine.directory, room_id=room_id, actor_id=actor.user_id, at=engine.clock.now_ms())
+    )
+    request.app[REMOVER].look_soon()
+    return no_content()
 
 
 async def set_involvement(request: web.Request) -> web.Response:
@@ -220,7 +232,7 @@ ROUTES = (
         "Create a room, or find the direct room of these people",
         {201: schemas.Room, 200: schemas.Room},
         body=schemas.CreateRoom,
-        errors=("USER_NOT_FOUND",),
+        errors=("USER_NOT_FOUND", "PERMISSION_DENIED"),
     ),
     Route("GET", "/api/v1/rooms/{room_id}", read_room, "One room", {200: schemas.Room}, errors=_ROOM),
     Route(
@@ -231,6 +243,14 @@ ROUTES = (
         {200: schemas.Room},
         body=schemas.ChangeRoom,
         errors=_ADMINISTERED,
+    ),
+    Route(
+        "DELETE",
+        "/api/v1/rooms/{room_id}",
+        delete_room,
+        "Delete a room with everything said in it",
+        {204: None},
+        errors=(*_ROOM, "PERMISSION_DENIED"),
     ),
     Route(
         "POST",

@@ -7,8 +7,10 @@ from campfire.api.auth import COOKIE, authenticated, new_session, with_cookie
 from campfire.api.keys import ENGINE, PASSWORDS, SIGN_IN_LIMITER
 from campfire.api.routes import Route, answer, body_of, no_content
 from campfire.api.views import me_view
+from campfire.domain.accounts import require_administrator
 from campfire.domain.errors import InvalidCredentials
-from campfire.domain.sessions import decide_end_session, decide_sign_in
+from campfire.domain.events import NewEvent
+from campfire.domain.sessions import decide_end_session, decide_sign_in, sessions_ended
 from campfire.iso_times import iso_from_ms
 
 
@@ -80,6 +82,20 @@ async def revoke_other_sessions(request: web.Request) -> web.Response:
     return no_content()
 
 
+async def end_sessions_of(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    engine = request.app[ENGINE]
+    user_id = request.match_info["user_id"]
+
+    def decide() -> list[NewEvent]:
+        require_administrator(engine.directory, actor.user_id)
+        user = engine.directory.user(user_id)
+        return sessions_ended(engine.directory, user.id, "revoked", engine.clock.now_ms())
+
+    await engine.perform(decide)
+    return no_content()
+
+
 async def _end(request: web.Request, session_id: str, actor_id: str, *, signed_out: bool) -> None:
     engine = request.app[ENGINE]
     await engine.perform(
@@ -106,6 +122,14 @@ ROUTES = (
     ),
     Route("GET", "/api/v1/sessions", list_sessions, "Where I am signed in, newest first", {200: schemas.Sessions}),
     Route("DELETE", "/api/v1/sessions", revoke_other_sessions, "End all my sessions but this one", {204: None}),
+    Route(
+        "DELETE",
+        "/api/v1/users/{user_id}/sessions",
+        end_sessions_of,
+        "End all sessions of somebody; administrators may",
+        {204: None},
+        errors=("PERMISSION_DENIED", "USER_NOT_FOUND"),
+    ),
     Route("DELETE", "/api/v1/sessions/current", sign_out, "Sign out", {204: None}),
     Route(
         "DELETE",

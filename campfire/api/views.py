@@ -10,8 +10,11 @@ from projections.queries.unread import Unread
 def user_view(user: UserState) -> schemas.User:
     return schemas.User(
         id=user.id,
+        number=user.position,
         name=user.name,
         role=user.role,
+        bio=user.bio,
+        status=user.status,
         created_at=iso_from_ms(user.created_at),
         can_sign_in=user.can_sign_in and user.active,
     )
@@ -20,8 +23,10 @@ def user_view(user: UserState) -> schemas.User:
 def me_view(user: UserState, session_id: str) -> schemas.Me:
     return schemas.Me(
         id=user.id,
+        number=user.position,
         name=user.name,
         role=user.role,
+        bio=user.bio,
         created_at=iso_from_ms(user.created_at),
         email=user.email,
         session_id=session_id,
@@ -33,6 +38,9 @@ def account_view(account: AccountState, *, with_join_code: bool) -> schemas.Acco
         name=account.name,
         join_code=account.join_code if with_join_code else None,
         created_at=iso_from_ms(account.created_at),
+        custom_styles=account.custom_styles,
+        rooms_by_administrators_only=account.rooms_by_administrators_only,
+        retention_days=account.retention_days,
     )
 
 
@@ -42,6 +50,7 @@ def room_view(
     """A room as `user_id` sees it."""
     return schemas.Room(
         id=room.id,
+        number=room.position,
         name=room.name,
         kind=room.kind,
         created_by=room.created_by,

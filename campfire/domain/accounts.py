@@ -6,10 +6,19 @@ import msgspec
 
 from campfire.domain import ids
 from campfire.domain.directory import Directory
-from campfire.domain.errors import EmailTaken, JoinCodeInvalid, SetupAlreadyDone, SetupRequired
+from campfire.domain.errors import (
+    EmailTaken,
+    JoinCodeInvalid,
+    PermissionDenied,
+    SetupAlreadyDone,
+    SetupRequired,
+    ValidationFailed,
+)
 from campfire.domain.events import (
+    AccountChanged,
     AccountCreated,
     EmailClaimed,
+    JoinCodeRotated,
     MemberAdded,
     NewEvent,
     PasswordSet,
@@ -21,6 +30,7 @@ from campfire.domain.events import (
 from campfire.domain.names import clean_email, clean_name
 
 FIRST_ROOM = "All Talk"
+MAX_STYLES = 50_000
 
 
 class NewPerson(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +85,7 @@ def decide_setup(
         *_arrival(directory, person, "administrator", at),
         session_started(session, person.user_id, at),
         NewEvent(room_id, 1, room),
-        *_open_rooms_joined(directory, person.user_id, at),
+        *open_rooms_joined(directory, person.user_id, at),
     ]
 
 
@@ -90,7 +100,7 @@ def decide_join(
     return [
         *_arrival(directory, person, "member", at),
         session_started(session, person.user_id, at),
-        *_open_rooms_joined(directory, person.user_id, at),
+        *open_rooms_joined(directory, person.user_id, at),
     ]
 
 
@@ -100,6 +110,41 @@ def require_join_code(directory: Directory, join_code: str) -> None:
         raise SetupRequired("This server has not been set up yet.")
     if not hmac.compare_digest(directory.account.join_code.encode(), join_code.encode(errors="replace")):
         raise JoinCodeInvalid("This invitation is not valid; ask for the current one.")
+
+
+def decide_change_account(
+    directory: Directory,
+    *,
+    name: str | None = None,
+    custom_styles: str | None = None,
+    rooms_by_administrators_only: bool | None = None,
+    retention_days: int | None = None,
+    actor_id: str,
+    at: int,
+) -> list[NewEvent]:
+    """Change how the server is called, looks and is run; what is None stays. Administrators may.
+
+    Raises `PermissionDenied`, `ValidationFailed`.
+    """
+    require_administrator(directory, actor_id)
+    if custom_styles is not None:
+        custom_styles = _clean_styles(custom_styles)
+    changed = AccountChanged(
+        at=at,
+        by=actor_id,
+        name=None if name is None else clean_name(name, "name"),
+        custom_styles=custom_styles,
+        rooms_by_administrators_only=rooms_by_administrators_only,
+        retention_days=retention_days,
+    )
+    return [NewEvent(ids.ACCOUNT_STREAM, None, changed)]
+
+
+def decide_rotate_join_code(directory: Directory, *, join_code: str, actor_id: str, at: int) -> list[NewEvent]:
+    """Make the invitation another one. Administrators may. Raises `PermissionDenied`."""
+    require_administrator(directory, actor_id)
+    rotated = JoinCodeRotated(at=at, by=actor_id, join_code=join_code)
+    return [NewEvent(ids.ACCOUNT_STREAM, None, rotated)]
 
 
 def session_started(session: NewSession, user_id: str, at: int) -> NewEvent:
@@ -116,13 +161,16 @@ def session_started(session: NewSession, user_id: str, at: int) -> NewEvent:
     return NewEvent(session.session_id, 1, started)
 
 
-def _open_rooms_joined(directory: Directory, user_id: str, at: int) -> list[NewEvent]:
+def open_rooms_joined(directory: Directory, user_id: str, at: int) -> list[NewEvent]:
+    """The events by which somebody who is in no room becomes a member of every open one."""
     return [
         NewEvent(
-            ids.membership_stream(room.id, user_id), 1, MemberAdded(at=at, room_id=room.id, user_id=user_id, by=user_id)
+            ids.membership_stream(room.id, user_id),
+            directory.membership_version(room.id, user_id) + 1,
+            MemberAdded(at=at, room_id=room.id, user_id=user_id, by=user_id),
         )
         for room in directory.rooms.values()
-        if room.kind == "open" and not room.archived
+        if room.kind == "open" and room.is_alive
     ]
 
 
@@ -133,6 +181,23 @@ def _arrival(directory: Directory, person: NewPerson, role: Role, at: int) -> li
     created = UserCreated(at=at, user_id=person.user_id, name=clean_name(person.name, "name"), role=role, email=email)
     return [
         NewEvent(person.user_id, 1, created),
-        NewEvent(ids.email_stream(email), 1, EmailClaimed(at=at, email=email, user_id=person.user_id)),
+        NewEvent(
+            ids.email_stream(email),
+            directory.email_version(email) + 1,
+            EmailClaimed(at=at, email=email, user_id=person.user_id),
+        ),
         NewEvent(person.user_id, 2, PasswordSet(at=at, user_id=person.user_id, password_hash=person.password_hash)),
     ]
+
+
+def require_administrator(directory: Directory, actor_id: str) -> None:
+    """Raises `PermissionDenied`."""
+    if directory.user(actor_id).role != "administrator":
+        raise PermissionDenied("Only an administrator may do this.")
+
+
+def _clean_styles(styles: str) -> str:
+    if len(styles) > MAX_STYLES or any(character == "\0" or "\ud800" <= character <= "\udfff" for character in styles):
+        message = f"must have at most {MAX_STYLES:,} characters, and be text"
+        raise ValidationFailed(f"custom_styles {message}.", errors=[{"field": "custom_styles", "message": message}])
+    return styles

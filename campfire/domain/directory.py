@@ -3,11 +3,19 @@
 Loaded from the read models at start, then kept by applying every committed event (`applying.py`), on one thread.
 """
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 from campfire.domain.errors import RoomNotFound, UserNotFound
 from campfire.domain.events import Involvement
-from campfire.domain.states import AccountState, ImportState, RoomState, SessionState, UserState, WebhookState
+from campfire.domain.states import (
+    AccountState,
+    ImportState,
+    RoomState,
+    SessionState,
+    SignInLinkState,
+    UserState,
+    WebhookState,
+)
 
 _NOBODY: frozenset[str] = frozenset()
 
@@ -22,7 +30,12 @@ class Directory:
         self.sessions: dict[str, SessionState] = {}
         self.webhooks: dict[str, WebhookState] = {}
         self.imports: dict[str, ImportState] = {}
+        self.banned_addresses: dict[str, set[str]] = {}
+        """IP addresses, each with the ids of the people banned from there."""
+        self._links: dict[str, SignInLinkState] = {}
+        self._links_by_token_hash: dict[str, SignInLinkState] = {}
         self._users_by_email: dict[str, str] = {}
+        self._email_versions: dict[str, int] = {}
         self._users_by_name: dict[str, set[str]] = {}
         self._sessions_by_token_hash: dict[str, SessionState] = {}
         self._rooms_of: dict[str, set[str]] = {}
@@ -41,13 +54,21 @@ class Directory:
     def room(self, room_id: str) -> RoomState:
         """Raises `RoomNotFound`."""
         room = self.rooms.get(room_id)
-        if room is None:
+        if room is None or room.deleted:
             raise RoomNotFound("There is no room with this id.")
         return room
 
     def user_by_email(self, email: str) -> UserState | None:
         """Compared without regard to case."""
-        return self.users.get(self._users_by_email.get(email.strip().casefold(), ""))
+        return self.users.get(self._users_by_email.get(_key(email), ""))
+
+    def email_version(self, email: str) -> int:
+        """How often an address has been claimed and released, 0 if never."""
+        return self._email_versions.get(_key(email), 0)
+
+    def link_by_token_hash(self, token_hash: str) -> SignInLinkState | None:
+        """A sign-in link that has not been used."""
+        return self._links_by_token_hash.get(token_hash)
 
     def users_named(self, name: str) -> Set[str]:
         """The ids of everybody of that name, compared without regard to case."""
@@ -89,8 +110,32 @@ class Directory:
     def add_user(self, user: UserState) -> None:
         self.users[user.id] = user
         self._users_by_name.setdefault(user.name.casefold(), set()).add(user.id)
-        if user.email is not None:
-            self.claim_email(user.email, user.id)
+
+    def rename_user(self, user: UserState, name: str) -> None:
+        namesakes = self._users_by_name[user.name.casefold()]
+        namesakes.discard(user.id)
+        if not namesakes:
+            del self._users_by_name[user.name.casefold()]
+        user.name = name
+        self._users_by_name.setdefault(name.casefold(), set()).add(user.id)
+
+    def add_link(self, link: SignInLinkState) -> None:
+        self._links[link.id] = self._links_by_token_hash[link.token_hash] = link
+
+    def remove_link(self, link_id: str) -> None:
+        link = self._links.pop(link_id, None)
+        if link is not None:
+            del self._links_by_token_hash[link.token_hash]
+
+    def ban_addresses(self, addresses: Iterable[str], user_id: str) -> None:
+        for address in addresses:
+            self.banned_addresses.setdefault(address, set()).add(user_id)
+
+    def lift_ban(self, user_id: str) -> None:
+        for address, people in list(self.banned_addresses.items()):
+            people.discard(user_id)
+            if not people:
+                del self.banned_addresses[address]
 
     def add_session(self, session: SessionState) -> None:
         self.sessions[session.id] = session
@@ -104,8 +149,13 @@ class Directory:
     def add_webhook(self, webhook: WebhookState) -> None:
         self.webhooks[webhook.id] = webhook
 
-    def claim_email(self, email: str, user_id: str) -> None:
-        self._users_by_email[email.strip().casefold()] = user_id
+    def claim_email(self, email: str, user_id: str, version: int) -> None:
+        self._users_by_email[_key(email)] = user_id
+        self._email_versions[_key(email)] = version
+
+    def release_email(self, email: str, version: int) -> None:
+        self._users_by_email.pop(_key(email), None)
+        self._email_versions[_key(email)] = version
 
     def end_session(self, session_id: str) -> None:
         session = self.sessions.pop(session_id, None)
@@ -141,3 +191,8 @@ class Directory:
 
     def clear_presences(self) -> None:
         self._present.clear()
+
+
+def _key(email: str) -> str:
+    """What makes two addresses the same; as `ids.email_stream`."""
+    return email.strip().casefold()

@@ -42,6 +42,10 @@ class SessionNotFound(DomainError):
     code = "SESSION_NOT_FOUND"
 
 
+class SignInLinkInvalid(DomainError):
+    code = "SIGN_IN_LINK_INVALID"
+
+
 class PermissionDenied(DomainError):
     code = "PERMISSION_DENIED"
 

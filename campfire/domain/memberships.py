@@ -2,9 +2,9 @@
 
 from campfire.domain import ids
 from campfire.domain.directory import Directory
-from campfire.domain.errors import PermissionDenied, RoomArchivedError
-from campfire.domain.events import Involvement, InvolvementSet, MemberRemoved, NewEvent
-from campfire.domain.rooms import may_administer, member_added, readable_room
+from campfire.domain.errors import PermissionDenied, RoomArchivedError, UserNotFound
+from campfire.domain.events import Involvement, InvolvementSet, NewEvent
+from campfire.domain.rooms import may_administer, member_added, member_removed, readable_room
 from campfire.domain.states import RoomState
 
 
@@ -18,7 +18,8 @@ def decide_add_member(directory: Directory, *, room_id: str, user_id: str, actor
     if not joins_open_room:
         readable_room(directory, room_id, actor_id)
     _require_changing_members(room)
-    directory.user(user_id)
+    if not directory.user(user_id).active:
+        raise UserNotFound("This person is no longer here.")
     if directory.is_member(room_id, user_id):
         return []
     return [member_added(directory, room_id, user_id, actor_id, at)]
@@ -33,9 +34,7 @@ def decide_remove_member(directory: Directory, *, room_id: str, user_id: str, ac
     directory.user(user_id)
     if not directory.is_member(room_id, user_id):
         return []
-    removed = MemberRemoved(at=at, room_id=room_id, user_id=user_id, by=actor_id)
-    version = directory.membership_version(room_id, user_id) + 1
-    return [NewEvent(ids.membership_stream(room_id, user_id), version, removed)]
+    return [member_removed(directory, room_id, user_id, actor_id, at)]
 
 
 def decide_set_involvement(

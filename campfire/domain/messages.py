@@ -12,7 +12,7 @@ from campfire.domain.errors import (
     RoomArchivedError,
     ValidationFailed,
 )
-from campfire.domain.events import MessageDeleted, MessageEdited, MessagePosted, NewEvent
+from campfire.domain.events import DeletionReason, MessageDeleted, MessageEdited, MessagePosted, NewEvent
 from campfire.domain.mentions import find_mentions
 from campfire.domain.rooms import readable_room
 
@@ -84,6 +84,8 @@ def decide_post(
     is not in the room, and what `fit_body` raises.
     """
     room = readable_room(directory, room_id, author_id)
+    if not directory.user(author_id).active:
+        raise PermissionDenied("You are no longer here.")
     if room.archived:
         raise RoomArchivedError("The room is archived; nothing can be posted to it.")
     if not 1 <= len(client_message_id) <= MAX_CLIENT_MESSAGE_ID:
@@ -139,6 +141,12 @@ def decide_delete(directory: Directory, message: MessageState, *, actor_id: str,
     _require_changeable(directory, message, actor_id)
     deleted = MessageDeleted(at=at, message_id=message.id, room_id=message.room_id, by=actor_id)
     return [NewEvent(message.id, message.version + 1, deleted)]
+
+
+def removed(message_id: str, room_id: str, version: int, reason: DeletionReason, *, at: int) -> NewEvent:
+    """The event that deletes a message because something else went. `version` is its stream's last."""
+    deleted = MessageDeleted(at=at, message_id=message_id, room_id=room_id, by="", reason=reason)
+    return NewEvent(message_id, version + 1, deleted)
 
 
 def _require_changeable(directory: Directory, message: MessageState, actor_id: str) -> None:

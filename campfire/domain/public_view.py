@@ -78,7 +78,13 @@ def _mentions(mentions: tuple[happened.Mention, ...]) -> list[View]:
 
 
 def _deleted_view(event: happened.MessageDeleted) -> View:
-    return {"id": event.message_id, "room_id": event.room_id, "by": event.by, "deleted_at": iso_from_ms(event.at)}
+    return {
+        "id": event.message_id,
+        "room_id": event.room_id,
+        "by": event.by,
+        "reason": event.reason,
+        "deleted_at": iso_from_ms(event.at),
+    }
 
 
 def _pin_view(event: happened.MessagePinned | happened.MessageUnpinned) -> View:
@@ -144,9 +150,32 @@ def _webhook_view(event: happened.WebhookSecretRotated | happened.WebhookDeleted
     return {"id": event.webhook_id, "by": event.by}
 
 
+def _account_changed_view(event: happened.AccountChanged) -> View:
+    changes = {
+        "name": event.name,
+        "custom_styles": event.custom_styles,
+        "rooms_by_administrators_only": event.rooms_by_administrators_only,
+        "retention_days": event.retention_days,
+    }
+    return {name: value for name, value in changes.items() if value is not None}
+
+
+def _status_view(
+    event: happened.UserDeactivated | happened.UserReactivated | happened.UserRemoved | happened.UserBanned,
+) -> View:
+    return {"id": event.user_id, "by": event.by}
+
+
 _VIEWS: dict[type[Event], Callable[[Any], View]] = {
     happened.AccountCreated: lambda event: {"name": event.name},
     happened.UserCreated: lambda event: {"id": event.user_id, "name": event.name, "role": event.role},
+    happened.AccountChanged: _account_changed_view,
+    happened.ProfileChanged: lambda event: {"id": event.user_id, "name": event.name, "bio": event.bio},
+    happened.RoleChanged: lambda event: {"id": event.user_id, "role": event.role, "by": event.by},
+    happened.UserDeactivated: _status_view,
+    happened.UserReactivated: _status_view,
+    happened.UserRemoved: _status_view,
+    happened.UserBanned: _status_view,
     happened.NicknameChanged: lambda event: {
         "room_id": event.room_id,
         "user_id": event.user_id,
@@ -198,7 +227,14 @@ def _of_user(event: Any) -> Audience:
 
 _AUDIENCES: dict[type[Event], Callable[[Any], Audience]] = {
     happened.AccountCreated: lambda _: EVERYONE,
+    happened.AccountChanged: lambda _: EVERYONE,
     happened.UserCreated: lambda _: EVERYONE,
+    happened.ProfileChanged: lambda _: EVERYONE,
+    happened.RoleChanged: lambda _: EVERYONE,
+    happened.UserDeactivated: lambda _: EVERYONE,
+    happened.UserReactivated: lambda _: EVERYONE,
+    happened.UserRemoved: lambda _: EVERYONE,
+    happened.UserBanned: lambda _: EVERYONE,
     happened.NicknameChanged: _of_room,
     happened.SessionStarted: _of_user,
     happened.SessionEnded: _of_user,

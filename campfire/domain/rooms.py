@@ -4,14 +4,17 @@ from collections.abc import Iterable
 from typing import Literal
 
 from campfire.domain import ids
+from campfire.domain.accounts import require_administrator
 from campfire.domain.directory import Directory
 from campfire.domain.errors import PermissionDenied, RoomAccessDenied, RoomArchivedError, ValidationFailed
 from campfire.domain.events import (
     Event,
     MemberAdded,
+    MemberRemoved,
     NewEvent,
     RoomArchived,
     RoomCreated,
+    RoomDeleted,
     RoomKind,
     RoomKindChanged,
     RoomRenamed,
@@ -37,11 +40,14 @@ def decide_create_room(
     """Create a room. Open: everybody who can sign in. Closed: `members` and the actor. Direct: the one
     room of that set of people, whose id is derived; nothing to do if it exists already.
 
-    Raises `ValidationFailed`, `UserNotFound`.
+    Raises `ValidationFailed`, `UserNotFound`, `PermissionDenied` if only administrators create rooms.
     """
     chosen = {directory.user(user_id).id for user_id in members} | {actor_id}
     if kind == "direct":
         return _direct_room(directory, name, chosen, actor_id, at)
+    account = directory.account
+    if account is not None and account.rooms_by_administrators_only:
+        require_administrator(directory, actor_id)
     if kind == "open":
         chosen = _everybody(directory)
     created = RoomCreated(
@@ -102,6 +108,28 @@ def decide_change_room(
     ]
 
 
+def decide_delete_room(directory: Directory, *, room_id: str, actor_id: str, at: int) -> list[NewEvent]:
+    """Delete a room with everything said in it, which goes in the background.
+
+    Its creator or an administrator may; in a direct room every member. Raises `RoomNotFound`,
+    `RoomAccessDenied`, `PermissionDenied`.
+    """
+    room = readable_room(directory, room_id, actor_id)
+    if room.kind != "direct" and not may_administer(directory, room, actor_id):
+        raise PermissionDenied("Only the room's creator or an administrator may delete it.")
+    return [
+        NewEvent(room_id, room.version + 1, RoomDeleted(at=at, room_id=room_id, by=actor_id)),
+        *(member_removed(directory, room_id, user_id, actor_id, at) for user_id in sorted(room.members)),
+    ]
+
+
+def member_removed(directory: Directory, room_id: str, user_id: str, actor_id: str, at: int) -> NewEvent:
+    """The event that ends somebody's membership."""
+    version = directory.membership_version(room_id, user_id) + 1
+    removed = MemberRemoved(at=at, room_id=room_id, user_id=user_id, by=actor_id)
+    return NewEvent(ids.membership_stream(room_id, user_id), version, removed)
+
+
 def member_added(directory: Directory, room_id: str, user_id: str, actor_id: str, at: int) -> NewEvent:
     """The event that makes somebody a member who is none."""
     version = directory.membership_version(room_id, user_id) + 1
@@ -125,7 +153,8 @@ def _direct_room(directory: Directory, name: str, chosen: set[str], actor_id: st
             errors=[{"field": "members", "message": "has the wrong number of people"}],
         )
     room_id = ids.direct_room_id(chosen)
-    if room_id in directory.rooms:
+    before = directory.rooms.get(room_id)
+    if before is not None and not before.deleted:
         return []
     created = RoomCreated(
         at=at,
@@ -135,7 +164,7 @@ def _direct_room(directory: Directory, name: str, chosen: set[str], actor_id: st
         created_by=actor_id,
         members=tuple(sorted(chosen)),
     )
-    return [NewEvent(room_id, 1, created)]
+    return [NewEvent(room_id, 1 if before is None else before.version + 1, created)]
 
 
 def _administered_room(directory: Directory, room_id: str, actor_id: str) -> RoomState:

@@ -25,6 +25,21 @@ def decide_end_session(
     return [NewEvent(session_id, session.version + 1, ended)]
 
 
+def sessions_ended(
+    directory: Directory, user_id: str, reason: SessionEnd, at: int, *, but: str | None = None
+) -> list[NewEvent]:
+    """The end of all of somebody's sessions, or all but one."""
+    return [
+        NewEvent(
+            session.id,
+            session.version + 1,
+            SessionEnded(at=at, session_id=session.id, user_id=user_id, reason=reason),
+        )
+        for session in directory.sessions_of(user_id)
+        if session.id != but
+    ]
+
+
 def decide_expiry(directory: Directory, *, at: int) -> list[NewEvent]:
     """Put on record which sessions have run out by `at`."""
     return [

@@ -2,13 +2,17 @@
 
 import msgspec
 
-from campfire.domain.events import Role, RoomKind
+from campfire.domain.events import LinkPurpose, Role, RoomKind, UserStatus
 
 
 class AccountState(msgspec.Struct):
     name: str
     join_code: str
     created_at: int
+    custom_styles: str = ""
+    rooms_by_administrators_only: bool = False
+    retention_days: int = 0
+    """How long messages are kept; 0 is for ever."""
 
 
 class UserState(msgspec.Struct):
@@ -18,9 +22,23 @@ class UserState(msgspec.Struct):
     created_at: int
     email: str | None = None
     can_sign_in: bool = True
-    active: bool = True
     password_hash: str | None = None
+    bio: str = ""
+    status: UserStatus = "active"
+    messages_removed: bool = False
+    """Of somebody banned or removed: whether everything they said is deleted by now."""
+    position: int = 0
+    """Of the creation in the log: a short number for those who want one."""
     version: int = 1
+
+    @property
+    def active(self) -> bool:
+        return self.status == "active"
+
+    @property
+    def must_lose_messages(self) -> bool:
+        """Whether what they said has to go, and has not gone yet."""
+        return self.status in ("banned", "removed") and not self.messages_removed
 
 
 class SessionState(msgspec.Struct):
@@ -34,6 +52,16 @@ class SessionState(msgspec.Struct):
     version: int = 1
 
 
+class SignInLinkState(msgspec.Struct):
+    """A link that has not been used. `expires_at` in milliseconds."""
+
+    id: str
+    user_id: str
+    purpose: LinkPurpose
+    token_hash: str
+    expires_at: int
+
+
 class RoomState(msgspec.Struct):
     id: str
     name: str
@@ -41,9 +69,19 @@ class RoomState(msgspec.Struct):
     created_by: str
     created_at: int
     archived: bool = False
+    deleted: bool = False
+    emptied: bool = False
+    """Of a deleted room: whether everything said there is deleted by now."""
+    position: int = 0
+    """Of the first creation in the log: a short number for those who want one."""
     version: int = 1
     members: set[str] = msgspec.field(default_factory=set)
     last_message_at: int = 0
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether something can still be said there."""
+        return not self.archived and not self.deleted
 
 
 class WebhookState(msgspec.Struct):

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from campfire.domain import events as happened
+from campfire.domain.accounts import require_administrator
 from campfire.domain.directory import Directory
-from campfire.domain.errors import PermissionDenied, ValidationFailed, WebhookNotFound
+from campfire.domain.errors import ValidationFailed, WebhookNotFound
 from campfire.domain.events import NewEvent, WebhookCreated, WebhookDeleted, WebhookSecretRotated, WebhookTested
 from campfire.domain.states import WebhookState
 
@@ -46,7 +47,7 @@ def decide_create_webhook(
     at: int,
 ) -> list[NewEvent]:
     """Add an endpoint; administrators may. Raises `PermissionDenied`, `ValidationFailed`, `RoomNotFound`."""
-    _require_administrator(directory, actor_id)
+    require_administrator(directory, actor_id)
     _require_usable_url(url)
     _require_known_events(events)
     if rooms is not None:
@@ -95,16 +96,11 @@ def decide_test_webhook(directory: Directory, *, webhook_id: str, actor_id: str,
 
 def administered_webhook(directory: Directory, webhook_id: str, actor_id: str) -> WebhookState:
     """The endpoint, for an administrator. Raises `PermissionDenied`, `WebhookNotFound`."""
-    _require_administrator(directory, actor_id)
+    require_administrator(directory, actor_id)
     webhook = directory.webhooks.get(webhook_id)
     if webhook is None:
         raise WebhookNotFound("There is no webhook with this id.")
     return webhook
-
-
-def _require_administrator(directory: Directory, actor_id: str) -> None:
-    if directory.user(actor_id).role != "administrator":
-        raise PermissionDenied("Only administrators may manage webhooks.")
 
 
 def _require_usable_url(url: str) -> None:

@@ -60,7 +60,7 @@ async def details_of(read_models: ReadModels, message_ids: Collection[str], user
     boosts: dict[str, list[BoostRow]] = {}
     for message_id, *row in await read_models.rows(
         "SELECT message_id, boosts.id, by, users.name, content, boosts.created_at"
-        f" FROM boosts JOIN users ON users.id = by WHERE message_id IN ({marks}) ORDER BY message_id, position",
+        f" FROM boosts JOIN users ON users.id = by WHERE message_id IN ({marks}) ORDER BY message_id, boosts.position",
         ids,
     ):
         boosts.setdefault(message_id, []).append(BoostRow(*row))

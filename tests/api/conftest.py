@@ -63,6 +63,9 @@ class Client:
     async def delete(self, path: str, **options: Any) -> Reply:
         return await self.send("DELETE", path, **options)
 
+    async def put(self, path: str, body: Any = None, **options: Any) -> Reply:
+        return await self.send("PUT", path, body, **options)
+
     async def send(self, method: str, path: str, body: Any = None, **options: Any) -> Reply:
         """`body` is sent as JSON, bytes as they are."""
         headers = {**({"Authorization": f"Bearer {self.token}"} if self.token else {}), **options.pop("headers", {})}

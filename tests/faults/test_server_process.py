@@ -1,6 +1,7 @@
 """What the server does as a process: alone on its data, on a full disk, told to stop, after a crash."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -170,13 +171,30 @@ async def test_scrub_works_beside_a_server_and_without_one(server: ServerProcess
                 assert response.status == 204
             if not beside:
                 await asyncio.to_thread(server.end)
-            assert await scrub(server.data) == "There was nothing to scrub."
-            assert await scrub(server.data, "--now") == "Scrubbed 1 deleted message."
+            assert await admin(server.data, "scrub") == "There was nothing to scrub."
+            assert await admin(server.data, "scrub", "--now") == "Scrubbed 1 deleted message."
             assert b"Quetzalcoatl" not in b"".join(path.read_bytes() for path in server.data.glob("*.db*"))
 
 
-async def scrub(data: Path, *options: str) -> str:
-    command = [sys.executable, "-m", "campfire.admin", "scrub", "--data", str(data), *options]
+async def test_a_forgotten_password_is_helped_beside_a_server_and_without_one(server: ServerProcess) -> None:
+    """Also when it is the last administrator's, whom nobody inside can help."""
+    await asyncio.to_thread(server.start)
+    async with aiohttp.ClientSession() as session:
+        await found(session, server)
+        token = (await admin(server.data, "people", "reset-password", "ANN@example.com")).rpartition("/")[2]
+        reset = f"{server.url}/api/v1/password-resets/{token}"
+        async with session.post(reset, json={"password": "another good one"}) as response:
+            assert response.status == 201 and (await response.json())["user"]["name"] == "Ann"
+        await asyncio.to_thread(server.end)
+        told = await admin(server.data, "people", "reset-password", "ann@example.com", "--json")
+        assert json.loads(told)["path"].startswith("/password-reset/")
+        refused = await admin(server.data, "people", "set-role", "ann@example.com", "member", code=1)
+        assert "PERMISSION_DENIED" in refused and "Traceback" not in refused
+        assert "USER_NOT_FOUND" in await admin(server.data, "people", "reset-password", "who@example.com", code=1)
+
+
+async def admin(data: Path, *arguments: str, code: int = 0) -> str:
+    command = [sys.executable, "-m", "campfire.admin", *arguments, "--data", str(data)]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    assert done.returncode == code, done.stderr
+    return (done.stdout + done.stderr).strip()

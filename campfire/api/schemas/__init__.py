@@ -1,6 +1,6 @@
 """The shapes of requests and answers. They validate, and OpenAPI is made from them."""
 
-from campfire.api.schemas.accounts import Account, Join, Setup, SetupDone
+from campfire.api.schemas.accounts import Account, ChangeAccount, Invitation, Join, JoinCode, Setup, SetupDone, Welcome
 from campfire.api.schemas.base import Answer, Email, Id, Name, Password, Position, Request, Time
 from campfire.api.schemas.messages import (
     AddBoost,
@@ -19,11 +19,17 @@ from campfire.api.schemas.messages import (
 )
 from campfire.api.schemas.people import (
     Author,
+    ChangeEmail,
+    ChangePassword,
+    ChangeProfile,
+    ChangeRole,
     Me,
+    ResetPassword,
     Session,
     Sessions,
     SignedIn,
     SignIn,
+    SignInLink,
     User,
     Users,
 )
@@ -39,6 +45,11 @@ __all__ = [
     "Answer",
     "Author",
     "Boost",
+    "ChangeAccount",
+    "ChangeEmail",
+    "ChangePassword",
+    "ChangeProfile",
+    "ChangeRole",
     "ChangeRoom",
     "Check",
     "CreateRoom",
@@ -48,7 +59,9 @@ __all__ = [
     "FeedPage",
     "Health",
     "Id",
+    "Invitation",
     "Join",
+    "JoinCode",
     "MarkRead",
     "MarkThreadRead",
     "Me",
@@ -65,6 +78,7 @@ __all__ = [
     "PostMessage",
     "Recorded",
     "Request",
+    "ResetPassword",
     "Room",
     "Rooms",
     "Session",
@@ -73,6 +87,7 @@ __all__ = [
     "Setup",
     "SetupDone",
     "SignIn",
+    "SignInLink",
     "SignedIn",
     "Sounds",
     "Thread",
@@ -83,4 +98,5 @@ __all__ = [
     "Webhook",
     "WebhookWithSecret",
     "Webhooks",
+    "Welcome",
 ]

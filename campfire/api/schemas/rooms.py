@@ -38,7 +38,10 @@ class MarkRead(Request, frozen=True, kw_only=True):
 
 
 class Room(Answer, frozen=True, kw_only=True):
+    """A room as one person sees it. `number` is short and never changes."""
+
     id: str
+    number: int
     name: str
     kind: Literal["open", "closed", "direct"]
     created_by: str

@@ -1,8 +1,8 @@
-"""The account, its people, and where they are signed in."""
+"""The account: the one server, its name and how it is run."""
 
 from typing import ClassVar
 
-from campfire.domain.events.base import Event, Origin, Role, SessionEnd
+from campfire.domain.events.base import Event
 
 
 class AccountCreated(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -14,66 +14,25 @@ class AccountCreated(Event, frozen=True, kw_only=True, omit_defaults=True):
     join_code: str
 
 
-class UserCreated(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A person or bot exists. Stream: the user's id."""
+class AccountChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What is None stays as it is. Stream: `ids.ACCOUNT_STREAM`.
 
-    topic: ClassVar[str] = "user.created"
+    `custom_styles` is CSS, empty for none; `retention_days` is how long messages are kept, 0 for ever.
+    """
 
-    user_id: str
-    name: str
-    role: Role
-    email: str | None = None
-    can_sign_in: bool = True
-    origin: Origin = "live"
+    topic: ClassVar[str] = "account.changed"
 
-
-class EmailClaimed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An address belongs to a user. Stream: `ids.email_stream(email)`."""
-
-    topic: ClassVar[str] = "email.claimed"
-
-    email: str
-    user_id: str
+    by: str
+    name: str | None = None
+    custom_styles: str | None = None
+    rooms_by_administrators_only: bool | None = None
+    retention_days: int | None = None
 
 
-class PasswordSet(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A user's password hash (Argon2id, PHC string). Stream: the user's id. Never leaves the server."""
+class JoinCodeRotated(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The invitation is another one; the old one is worth nothing. Stream: `ids.ACCOUNT_STREAM`."""
 
-    topic: ClassVar[str] = "user.password_set"
+    topic: ClassVar[str] = "account.join_code_rotated"
 
-    user_id: str
-    password_hash: str
-
-
-class NicknameChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An imported nickname went on as another one. Stream: `ids.imported_line_id`."""
-
-    topic: ClassVar[str] = "user.nickname_changed"
-
-    room_id: str
-    user_id: str
-    new_user_id: str
-    origin: Origin = "import"
-
-
-class SessionStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody signed in. Only the token's hash is kept (SHA-256, hex). Stream: the session's id."""
-
-    topic: ClassVar[str] = "session.started"
-
-    session_id: str
-    user_id: str
-    token_hash: str
-    expires_at: int
-    user_agent: str = ""
-    address: str = ""
-
-
-class SessionEnded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A session can no longer be used. Stream: the session's id."""
-
-    topic: ClassVar[str] = "session.ended"
-
-    session_id: str
-    user_id: str
-    reason: SessionEnd
+    by: str
+    join_code: str

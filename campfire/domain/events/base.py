@@ -11,7 +11,11 @@ Involvement = Literal["everything", "mentions", "nothing", "invisible"]
 Origin = Literal["live", "import"]
 """Where a fact came from; imported history never triggers webhooks or pushes."""
 
-SessionEnd = Literal["signed_out", "revoked", "expired"]
+SessionEnd = Literal["signed_out", "revoked", "expired", "password_changed", "deactivated", "banned"]
+LinkPurpose = Literal["transfer", "password_reset"]
+UserStatus = Literal["active", "deactivated", "banned", "removed"]
+DeletionReason = Literal["deleted", "room_deleted", "author_removed", "retention"]
+"""Why a message went: somebody deleted it, or it went with its room, its author, or its time."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

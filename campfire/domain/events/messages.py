@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import msgspec
 
-from campfire.domain.events.base import Event, Mention, Origin
+from campfire.domain.events.base import DeletionReason, Event, Mention, Origin
 
 
 class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,6 +54,7 @@ class MessageDeleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     message_id: str
     room_id: str
     by: str
+    reason: DeletionReason = "deleted"
 
 
 class Tombstone(msgspec.Struct, frozen=True):

@@ -37,6 +37,26 @@ class RoomArchived(Event, frozen=True, kw_only=True, omit_defaults=True):
     by: str
 
 
+class RoomDeleted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The room is gone; what was said there goes too, in the background. Stream: the room's id.
+
+    Recorded with the removal of every member. A direct room may be created again.
+    """
+
+    topic: ClassVar[str] = "room.deleted"
+
+    room_id: str
+    by: str
+
+
+class RoomEmptied(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything that was said in a deleted room is deleted. Stream: the room's id."""
+
+    topic: ClassVar[str] = "room.emptied"
+
+    room_id: str
+
+
 class RoomReopened(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An archived room is in use again. Stream: the room's id."""
 

@@ -19,6 +19,7 @@ from campfire.domain.events import (
 )
 from campfire.domain.messages import MessageState, decide_post
 from campfire.domain.rooms import decide_create_room
+from campfire.domain.sessions import decide_sign_in
 
 NOW = 1_700_000_000_000
 DAY = 86_400_000
@@ -70,9 +71,18 @@ class World:
 
     def take_in(self, name: str, email: str) -> str:
         """A new member with this address; return their id."""
-        person = self.person(name, email)
-        self.take(decide_join(self.directory, join_code=JOIN_CODE, person=person, session=self.session(), at=NOW))
+        return self.take_in_person(self.person(name, email))
+
+    def take_in_person(self, person: NewPerson, **session: Any) -> str:
+        new_session = self.session(**session)
+        self.take(decide_join(self.directory, join_code=JOIN_CODE, person=person, session=new_session, at=NOW))
         return person.user_id
+
+    def sign_in(self, user_id: str, **session: Any) -> str:
+        """Start a session; return its id."""
+        new_session = self.session(**session)
+        self.take(decide_sign_in(self.directory, user_id=user_id, session=new_session, at=NOW))
+        return new_session.session_id
 
     def person(self, name: str, email: str = "") -> NewPerson:
         return NewPerson(

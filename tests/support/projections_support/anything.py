@@ -9,7 +9,7 @@ from projections_support.history import History
 
 PEOPLE, ROOMS = 3, 2
 _WORDS = st.text(alphabet="abcé ñΩ漢\u0301-_'\"*", min_size=1, max_size=12).filter(str.strip)
-_STEP = st.tuples(st.integers(0, 20), st.integers(0, 5), st.integers(0, 5), _WORDS)
+_STEP = st.tuples(st.integers(0, 25), st.integers(0, 5), st.integers(0, 5), _WORDS)
 
 
 @st.composite
@@ -35,6 +35,8 @@ class _Chat:
         self.boosts: list[happened.BoostAdded] = []
         self.sessions: list[tuple[str, str]] = []
         self.webhooks: list[str] = []
+        self.links: list[str] = []
+        self.claimed = False
         self.steps = (
             *[self.post] * 4,
             self.edit,
@@ -48,6 +50,10 @@ class _Chat:
             self.rename,
             self.change_room,
             self.involve,
+            *[self.change_person] * 2,
+            self.claim_email,
+            self.change_account,
+            self.link,
             self.set_password,
             self.sign_in_or_out,
             self.make_webhook,
@@ -144,6 +150,18 @@ class _Chat:
 
     def change_room(self, one: int, other: int, _text: str) -> None:
         room_id = self.rooms[one % ROOMS]
+        if one % 5 == 4:  # deleted, and there again, as only a direct room may be
+            self.history.record(room_id, happened.RoomDeleted(at=5, room_id=room_id, by="Ada"))
+            self.history.record(room_id, happened.RoomEmptied(at=5, room_id=room_id))
+            again = happened.RoomCreated(
+                at=6, room_id=room_id, name="again", kind="open", created_by="Ada", members=tuple(self.people[:1])
+            )
+            for user_id in self.people:
+                self.leave(one, self.people.index(user_id), "")
+            self.history.record(room_id, again)
+            self.known.add((room_id, self.people[0]))
+            self.gone.discard((room_id, self.people[0]))
+            return
         changes = (
             happened.RoomArchived(at=5, room_id=room_id, by="Ada"),
             happened.RoomReopened(at=5, room_id=room_id, by="Ada"),
@@ -163,6 +181,58 @@ class _Chat:
     def set_password(self, one: int, _other: int, text: str) -> None:
         user_id = self.people[one % PEOPLE]
         self.history.record(user_id, happened.PasswordSet(at=6, user_id=user_id, password_hash=text))
+
+    def change_person(self, one: int, other: int, text: str) -> None:
+        user_id = self.people[one % PEOPLE]
+        person = {"at": 16, "user_id": user_id}
+        changes = (
+            happened.ProfileChanged(**person, by=user_id, name=text, bio=text * 2),
+            happened.RoleChanged(**person, by="Ada", role="administrator"),
+            happened.EmailChanged(**person, email=f"{other}@example.org"),
+            happened.UserDeactivated(**person, by="Ada"),
+            happened.UserBanned(**person, by="Ada", addresses=("192.0.2.1", f"192.0.2.{other}")),
+            happened.UserRemoved(**person, by="Ada"),
+            happened.UserReactivated(**person, by="Ada"),
+            happened.UserMessagesRemoved(**person),
+        )
+        self.history.record(user_id, changes[(one + other) % len(changes)])
+
+    def claim_email(self, one: int, other: int, _text: str) -> None:
+        """The same address in other letters, claimed and released in turn."""
+        user_id, email = self.people[one % PEOPLE], "Grace@Example.org" if other % 2 else "grace@example.ORG"
+        stream = ids.email_stream(email)
+        if self.claimed:
+            self.history.record(stream, happened.EmailReleased(at=17, email=email, user_id=user_id))
+        else:
+            self.history.record(stream, happened.EmailClaimed(at=17, email=email, user_id=user_id))
+        self.claimed = not self.claimed
+
+    def change_account(self, one: int, _other: int, text: str) -> None:
+        changes = (
+            happened.AccountChanged(at=18, by="Ada", name=text),
+            happened.AccountChanged(at=18, by="Ada", custom_styles="", retention_days=one),
+            happened.AccountChanged(at=18, by="Ada", rooms_by_administrators_only=bool(one % 2)),
+            happened.JoinCodeRotated(at=18, by="Ada", join_code=text),
+        )
+        self.history.record(ids.ACCOUNT_STREAM, changes[one % len(changes)])
+
+    def link(self, one: int, other: int, _text: str) -> None:
+        if self.links and one % 2:
+            link_id = self.links.pop()
+            self.history.record(link_id, happened.SignInLinkUsed(at=19, link_id=link_id, user_id="whoever"))
+            return
+        link_id = self.history.new_id()
+        made = happened.SignInLinkMade(
+            at=19,
+            link_id=link_id,
+            user_id=self.people[other % PEOPLE],
+            purpose="transfer",
+            token_hash=f"hash of {link_id}",
+            expires_at=99,
+            by="Ada",
+        )
+        self.history.record(link_id, made)
+        self.links.append(link_id)
 
     def sign_in_or_out(self, one: int, other: int, _text: str) -> None:
         if self.sessions and one % 2:
