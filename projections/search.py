@@ -9,21 +9,24 @@ overwritten (`PRAGMA secure_delete`). The index proper is overwritten at once fr
 the file until the index merges that segment or the read models are rebuilt.
 """
 
+import re
 import sqlite3
 from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from campfire.domain.events import MessageDeleted, MessageEdited, MessagePosted, RecordedEvent
 from campfire.eventlog.bulk_insert import bulk_insert
 from projections.projection import Projection, each
 
-# `room` is indexed as a word like any other, so that a common word in somebody else's large room
-# costs a search in a small one nothing. `columnsize=0`: only ranking needs sizes, and nothing ranks.
+# `facets` are words like any other, so that a common word in somebody else's large room, or of another year,
+# costs a search nothing. `columnsize=0`: only bm25 needs sizes, and nothing uses it (see `queries/search.py`).
 # The two merge settings (4 and 16 by default) make small batches wait for a merge of segments more rarely:
 # the slowest hundredth of single messages took 4 ms, and takes 0.5; a search looks at more segments instead.
 SCHEMA = """
 CREATE VIRTUAL TABLE message_search USING fts5 (
-    body, room, tokenize = "unicode61 remove_diacritics 2", columnsize = 0
+    body, facets, tokenize = "unicode61 remove_diacritics 2", columnsize = 0
 );
 INSERT INTO message_search (message_search, rank) VALUES ('automerge', 8);
 INSERT INTO message_search (message_search, rank) VALUES ('crisismerge', 64);
@@ -35,6 +38,25 @@ _MERGED_PAGES = 200
 """Of about 4 KiB: some ten milliseconds during which nobody's message is written."""
 
 INDEXES = "INSERT INTO message_search (message_search) VALUES ('optimize');"
+
+
+FIRST_YEAR, LAST_YEAR = 1990, 2049
+"""Messages of earlier and later times are found with these years: an open range has to name every year of it."""
+
+_DAY_MS = 86_400_000
+_EPOCH = date(1970, 1, 1)
+_FIRST_DAY = (date(FIRST_YEAR, 1, 1) - _EPOCH).days
+_LAST_DAY = (date(LAST_YEAR, 12, 31) - _EPOCH).days
+_LINK = re.compile(r"https?://[^\s/]", re.IGNORECASE)
+
+# The first letter of a facet says its kind: r room, a author, y year, m month, h has.
+LINK = "haslink"
+
+
+def facets(room_id: str, author_id: str, at: int, body: str) -> str:
+    """What a message can be found by besides its words. What else it may hold (files, images) belongs here too."""
+    common = f"{room_word(room_id)} {author_word(author_id)} {_year_and_month(_day(at))}"
+    return f"{common} {LINK}" if _LINK.search(body) else common
 
 
 def forget_words(connection: sqlite3.Connection, *, begin: bool) -> bool:
@@ -55,37 +77,78 @@ def forget_words(connection: sqlite3.Connection, *, begin: bool) -> bool:
 
 def room_word(room_id: str) -> str:
     """A room's id as one word of the index, which would break it at the hyphens."""
-    return room_id.replace("-", "")
+    return f"r{room_id.replace('-', '')}"
+
+
+def author_word(user_id: str) -> str:
+    """An author's id as one word of the index."""
+    return f"a{user_id.replace('-', '')}"
+
+
+def period_words(start: int, end: int) -> list[str]:
+    """Words of which each message from `start` to before `end` (milliseconds) has at least one.
+
+    Whole years, and the months beside them, so at most 60 and 22; a little more than the period is found by them.
+    """
+    first, last = (_EPOCH + timedelta(days=_day(at)) for at in (start, end - 1))
+    month, end_month = first.year * 12 + first.month - 1, last.year * 12 + last.month
+    words = []
+    while month < end_month:
+        is_whole_year = month % 12 == 0 and month + 12 <= end_month
+        words.append(f"y{month // 12}" if is_whole_year else f"m{month // 12}{month % 12 + 1:02d}")
+        month += 12 if is_whole_year else 1
+    return words
+
+
+def _day(at: int) -> int:
+    return min(max(at // _DAY_MS, _FIRST_DAY), _LAST_DAY)
+
+
+@lru_cache(maxsize=1024)
+def _year_and_month(day: int) -> str:
+    return f"{_EPOCH + timedelta(days=day):y%Y m%Y%m}"
 
 
 def _posted(connection: sqlite3.Connection, run: Sequence[Any]) -> None:
     bulk_insert(
         connection,
-        "INSERT INTO message_search (rowid, body, room)",
-        [(recorded.position, recorded.event.body, room_word(recorded.event.room_id)) for recorded in run],
+        "INSERT INTO message_search (rowid, body, facets)",
+        [
+            (
+                recorded.position,
+                recorded.event.body,
+                facets(recorded.event.room_id, recorded.event.author_id, recorded.event.at, recorded.event.body),
+            )
+            for recorded in run
+        ],
     )
 
 
 def _edited(connection: sqlite3.Connection, event: MessageEdited, _: RecordedEvent) -> None:
+    position, room_id, author_id, at = _place(connection, event.message_id)
     connection.execute(
-        "UPDATE message_search SET body = ? WHERE rowid = ?", (event.body, _position(connection, event.message_id))
+        "UPDATE message_search SET body = ?, facets = ? WHERE rowid = ?",
+        (event.body, facets(room_id, author_id, at, event.body), position),
     )
 
 
 def _deleted(connection: sqlite3.Connection, event: MessageDeleted, _: RecordedEvent) -> None:
-    connection.execute("DELETE FROM message_search WHERE rowid = ?", (_position(connection, event.message_id),))
+    connection.execute("DELETE FROM message_search WHERE rowid = ?", _place(connection, event.message_id)[:1])
 
 
-def _position(connection: sqlite3.Connection, message_id: str) -> int:
-    row = connection.execute("SELECT position FROM messages WHERE id = ?", (message_id,)).fetchone()
+def _place(connection: sqlite3.Connection, message_id: str) -> tuple[int, str, str, int]:
+    """Position, room, author and time of a message."""
+    row: tuple[int, str, str, int] | None = connection.execute(
+        "SELECT position, room_id, author_id, created_at FROM messages WHERE id = ?", (message_id,)
+    ).fetchone()
     if row is None:
         raise LookupError(f"message {message_id} is not among the messages")
-    return int(row[0])
+    return row
 
 
 PROJECTION = Projection(
     "search",
-    1,
+    2,
     ("message_search",),
     SCHEMA,
     {MessagePosted: _posted, MessageEdited: each(_edited), MessageDeleted: each(_deleted)},

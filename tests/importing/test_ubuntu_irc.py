@@ -18,6 +18,8 @@ from campfire.eventlog.reader import LogReader
 from campfire.iso_times import ms_from_iso
 from projections.cli import main as replay
 from projections.queries.search import search
+from projections.queries.search_scope import Search
+from projections.queries.search_text import parse
 from projections.read_models import ReadModels
 
 if TYPE_CHECKING:
@@ -92,10 +94,11 @@ def test_a_phrase_from_2004_is_found(imported: "tuple[Imports, dict[str, Any]]")
         read_models = ReadModels(imported[0].data / "campfire.db")
         await read_models.open()
         try:
-            rows = await search(read_models, PHRASE, [ids.imported_room_id(SOURCE, "ubuntu")], 50)
+            room_ids = frozenset({ids.imported_room_id(SOURCE, "ubuntu")})
+            hits, _ = await search(read_models, Search(parse(PHRASE).terms, room_ids), 50)
         finally:
             await read_models.close()
-        return [(row.body, row.created_at) for row in rows]
+        return [(hit.message.body, hit.message.created_at) for hit in hits]
 
     assert asyncio.run(found())[-1] == (
         "HrdwrBoB: ok how many partitions should i make?",

@@ -158,7 +158,7 @@ def test_another_version_asks_for_a_rebuild_and_touches_nothing(
     first = opened(live)
     first.apply(batch_of(history.events))
     first.close()
-    changed = [replace(each, version=2) if each.name == "search" else each for each in projections.ALL]
+    changed = [replace(each, version=each.version + 1) if each.name == "search" else each for each in projections.ALL]
     history.post(*room, "two")
     again = opened(live, changed)
     assert again.needs_rebuild() == ["search"]

@@ -1,46 +1,13 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from projections_support.history import History
 
 from projections.queries import messages, unread
 from projections.queries.messages import MessageRow
-from projections.queries.search import match_expression, search
 from projections.read_models import ReadModels
 
 TakeIn = Callable[[], None]
-anything_typed = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-HOSTILE = (
-    "",
-    " ",
-    '"',
-    '""',
-    "'",
-    "*",
-    "a*",
-    "^a",
-    "-a",
-    "a OR b",
-    "a AND",
-    "NOT",
-    "NEAR(a b, 3)",
-    "body:a",
-    "{room} : secret",
-    "room:r*",
-    "((((",
-    ")",
-    "a\0b",
-    "\ud800",
-    "🏕️ 👩‍👩‍👧",
-    "%_",
-    "; DROP TABLE messages; --",
-    "x" * 10_000,
-    "a " * 5_000,
-    '"unfinished phrase',
-)
 
 
 @pytest.fixture
@@ -104,59 +71,6 @@ async def test_around_a_deleted_message_shows_its_neighbours(
     deleted = await messages.by_id(read_models, ids[2])
     assert deleted is not None and deleted.body == ""
     assert [row.body for row in await messages.around(read_models, deleted, 4)] == ["m0", "m1", "m3", "m4"]
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-async def test_whatever_is_typed_is_a_search(
-    read_models: ReadModels, project: TakeIn, history: History, crowd: tuple[str, str, str], text: str
-) -> None:
-    """No input is an error, and none reaches a room that was not given."""
-    ada, bob, room = crowd
-    secret = history.room(bob, name="Secret")
-    history.post(room, ada, "a b AND OR NOT NEAR body room x")
-    history.post(secret, bob, "secret a b AND OR NOT NEAR body room x 🏕️ 👩‍👩‍👧")
-    project()
-    found = await search(read_models, text, [room], 100)
-    assert {row.room_id for row in found} <= {room}
-
-
-@anything_typed
-@given(text=st.text(max_size=40) | st.text(alphabet="ab\"'*^-+:(){} \0ÀNOTRD", max_size=40))
-async def test_any_text_is_a_valid_expression(read_models: ReadModels, text: str) -> None:
-    """FTS5 reads what we make of it, whatever it is."""
-    await search(read_models, text, ["a room"], 1)
-
-
-async def test_searching_finds_words_phrases_and_beginnings(
-    read_models: ReadModels, project: TakeIn, history: History, crowd: tuple[str, str, str]
-) -> None:
-    """Words in any order, a phrase only as it stands, the last word also as a beginning, accents or not."""
-    ada, _, room = crowd
-    history.post(room, ada, "the kernel module would not load")
-    history.post(room, ada, "load the Café module of the kernel")
-    edited = history.post(room, ada, "nothing to see")
-    history.edit(room, edited, "kernel panic")
-    deleted = history.post(room, ada, "kernel secrets")
-    history.delete(room, deleted)
-    project()
-
-    async def found(text: str) -> list[str]:
-        return [row.body for row in await search(read_models, text, [room], 100)]
-
-    panic, cafe, load = "kernel panic", "load the Café module of the kernel", "the kernel module would not load"
-    assert await found("KERNEL") == [panic, cafe, load]
-    assert await found("load module") == [cafe, load]
-    assert await found('"kernel module"') == [load]
-    assert await found("kern") == [panic, cafe, load]
-    assert await found('"kern"') == []
-    assert await found("cafe") == [cafe]
-    assert await found("nothing") == [] and await found("secrets") == []
-
-
-def test_an_expression_is_made_of_strings_only() -> None:
-    """Operators of the index cannot be reached by typing them."""
-    assert match_expression('a OR "b c" d*') == '"a" "OR" "b c" "d*"'
-    assert match_expression("  ") is None
 
 
 async def test_unread_counts_what_others_wrote_since(

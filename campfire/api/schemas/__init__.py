@@ -34,6 +34,7 @@ from campfire.api.schemas.people import (
     Users,
 )
 from campfire.api.schemas.rooms import AddMember, ChangeRoom, CreateRoom, MarkRead, Members, Room, Rooms, SetInvolvement
+from campfire.api.schemas.search import FoundRoom, SearchResults, Understood
 from campfire.api.schemas.service import Alive, Check, FeedPage, Health, Recorded
 from campfire.api.schemas.webhooks import CreateWebhook, NewSecret, Webhook, Webhooks, WebhookWithSecret
 
@@ -57,6 +58,7 @@ __all__ = [
     "EditMessage",
     "Email",
     "FeedPage",
+    "FoundRoom",
     "Health",
     "Id",
     "Invitation",
@@ -81,6 +83,7 @@ __all__ = [
     "ResetPassword",
     "Room",
     "Rooms",
+    "SearchResults",
     "Session",
     "Sessions",
     "SetInvolvement",
@@ -93,6 +96,7 @@ __all__ = [
     "Thread",
     "ThreadSummary",
     "Time",
+    "Understood",
     "User",
     "Users",
     "Webhook",
