@@ -34,11 +34,10 @@ INSERT INTO message_search (message_search, rank) VALUES ('crisismerge', 64);
 if sqlite3.sqlite_version_info >= (3, 42):
     SCHEMA += "INSERT INTO message_search (message_search, rank) VALUES ('secure-delete', 1);\n"
 # A rebuild ends with one segment, rather than leave the merging of many to the next messages.
-_MERGED_PAGES = 200
-"""Of about 4 KiB: some ten milliseconds during which nobody's message is written."""
-
 INDEXES = "INSERT INTO message_search (message_search) VALUES ('optimize');"
 
+_MERGED_PAGES = 200
+"""Of about 4 KiB: some ten milliseconds during which nobody's message is written."""
 
 FIRST_YEAR, LAST_YEAR = 1990, 2049
 """Messages of earlier and later times are found with these years: an open range has to name every year of it."""
