@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Sequence
 
 import structlog
 
-from campfire.domain.errors import DomainError
 from campfire.domain.events import DeletionReason, NewEvent, RoomEmptied, UserMessagesRemoved
 from campfire.domain.messages import removed
 from campfire.engine import Engine
@@ -48,7 +47,9 @@ class Remover:
             self._wanted.clear()
             try:
                 await self.look()
-            except (CampfireError, DomainError, sqlite3.Error, VersionConflict) as error:
+            except VersionConflict:
+                self.look_soon()  # somebody deleted one of the messages by hand meanwhile
+            except (CampfireError, sqlite3.Error) as error:
                 log.warning("removal_postponed", error=str(error))
             try:
                 async with asyncio.timeout(_LOOK_SECONDS):
