@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Days until a session ends by itself."""
     scrub_after_hours: float = 24.0
     """Hours after its deletion until what a message said is taken out of the log too."""
+    upload_limit_mb: int = 100
+    """The largest file that may be uploaded, in megabytes (10^6 bytes)."""
     log_level: LogLevel = "info"
 
     @classmethod
@@ -76,6 +78,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key_path(self) -> Path:
         return self.data / "server.key"
+
+    @property
+    def blobs_path(self) -> Path:
+        return self.data / "blobs"
+
+    @property
+    def thumbnails_path(self) -> Path:
+        """Small pictures made from blobs; may be thrown away at any time."""
+        return self.data / "thumbnails"
 
     @property
     def lock_path(self) -> Path:
@@ -153,6 +164,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "webhook_breaker_seconds": _positive_seconds,
     "session_days": _number(1, 3650),
     "scrub_after_hours": _hours,
+    "upload_limit_mb": _number(1, 1_000_000),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }
 

@@ -124,6 +124,8 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
     ErrorKind("ROOM_ARCHIVED", 409, "The room is archived", False, "Choose another room."),
     ErrorKind("ROOM_NOT_FOUND", 404, "There is no such room", False, "Check the id."),
     ErrorKind("MESSAGE_NOT_FOUND", 404, "There is no such message", False, "It may have been deleted."),
+    ErrorKind("UPLOAD_NOT_FOUND", 404, "There is no such upload of yours", False, "Upload the file again."),
+    ErrorKind("ATTACHMENT_NOT_FOUND", 404, "There is no such file", False, "Its message may have been deleted."),
     ErrorKind("USER_NOT_FOUND", 404, "There is no such person", False, "Check the id."),
     ErrorKind("SESSION_NOT_FOUND", 404, "There is no such session", False, "It may have ended already."),
     ErrorKind("WEBHOOK_NOT_FOUND", 404, "There is no such webhook", False, "It may have been deleted."),

@@ -2,6 +2,7 @@
 
 from projections import (
     account,
+    attachments,
     boosts,
     email_claims,
     imports,
@@ -33,6 +34,7 @@ ALL: tuple[Projection, ...] = (
     messages.PROJECTION,
     mentions.PROJECTION,  # after messages: it finds an edited message's position there
     boosts.PROJECTION,
+    attachments.PROJECTION,
     saved_messages.PROJECTION,
     thread_reads.PROJECTION,
     read_positions.PROJECTION,

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from campfire.domain.events import AccountChanged, AccountCreated, JoinCodeRotated, RecordedEvent
+from campfire.domain.events import AccountChanged, AccountCreated, JoinCodeRotated, LogoSet, RecordedEvent
 from projections.projection import Projection, each
 
 SCHEMA = """
@@ -12,7 +12,8 @@ CREATE TABLE account (
     created_at                   INTEGER NOT NULL,
     custom_styles                TEXT    NOT NULL DEFAULT '',
     rooms_by_administrators_only INTEGER NOT NULL DEFAULT 0,
-    retention_days               INTEGER NOT NULL DEFAULT 0  -- 0 is for ever
+    retention_days               INTEGER NOT NULL DEFAULT 0, -- 0 is for ever
+    logo                         TEXT                        -- digest of a blob
 ) STRICT;
 """
 
@@ -36,14 +37,19 @@ def _join_code_rotated(connection: sqlite3.Connection, event: JoinCodeRotated, _
     connection.execute("UPDATE account SET join_code = ?", (event.join_code,))
 
 
+def _logo_set(connection: sqlite3.Connection, event: LogoSet, _: RecordedEvent) -> None:
+    connection.execute("UPDATE account SET logo = ?", (event.digest,))
+
+
 PROJECTION = Projection(
     "account",
-    2,
+    3,
     ("account",),
     SCHEMA,
     {
         AccountCreated: each(_created),
         AccountChanged: each(_changed),
         JoinCodeRotated: each(_join_code_rotated),
+        LogoSet: each(_logo_set),
     },
 )

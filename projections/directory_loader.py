@@ -21,10 +21,13 @@ def load_directory(connection: sqlite3.Connection) -> Directory:
     """The directory as of the read models' position."""
     directory = Directory()
     for row in connection.execute(
-        "SELECT name, join_code, created_at, custom_styles, rooms_by_administrators_only, retention_days FROM account"
+        "SELECT name, join_code, created_at, custom_styles, rooms_by_administrators_only, retention_days, logo"
+        " FROM account"
     ):
-        name, join_code, created_at, custom_styles, restricted, retention_days = row
-        directory.account = AccountState(name, join_code, created_at, custom_styles, bool(restricted), retention_days)
+        name, join_code, created_at, custom_styles, restricted, retention_days, logo = row
+        directory.account = AccountState(
+            name, join_code, created_at, custom_styles, bool(restricted), retention_days, logo
+        )
     _load_people(directory, connection)
     _load_rooms(directory, connection)
     for row in connection.execute("SELECT room_id, user_id, position FROM read_positions"):
@@ -40,7 +43,7 @@ def load_directory(connection: sqlite3.Connection) -> Directory:
 def _load_people(directory: Directory, connection: sqlite3.Connection) -> None:
     for row in connection.execute(
         "SELECT id, name, role, created_at, email, can_sign_in, password_hash, bio, status, messages_removed,"
-        " position, version FROM users"
+        " position, version, avatar FROM users"
     ):
         directory.add_user(
             UserState(
@@ -56,6 +59,7 @@ def _load_people(directory: Directory, connection: sqlite3.Connection) -> None:
                 messages_removed=bool(row[9]),
                 position=row[10],
                 version=row[11],
+                avatar=row[12],
             )
         )
     for email, user_id, version in connection.execute("SELECT email, user_id, version FROM email_claims"):

@@ -31,6 +31,7 @@ CREATE TABLE messages (
     original_length   INTEGER,              -- characters, if the body was cut
     reply_to          TEXT,                 -- the message that this one answers
     thread_id         TEXT,                 -- the first message of the thread that this one is a reply in
+    has_attachments   INTEGER NOT NULL DEFAULT 0,
     pinned_at         INTEGER,
     pinned_by         TEXT,
     version           INTEGER NOT NULL
@@ -48,7 +49,7 @@ CREATE INDEX IF NOT EXISTS messages_to_scrub ON messages (deleted_at)
 _POST = """
 INSERT INTO messages
     (position, id, room_id, author_id, body, created_at, client_message_id, original_length, reply_to, thread_id,
-     version)
+     has_attachments, version)
 """
 
 
@@ -70,6 +71,7 @@ def _row(recorded: RecordedEvent) -> tuple[Any, ...]:
         event.original_length,
         event.reply_to,
         event.thread_id,
+        bool(event.attachments),
         recorded.version,
     )
 
@@ -83,7 +85,8 @@ def _edited(connection: sqlite3.Connection, event: MessageEdited, recorded: Reco
 
 def _deleted(connection: sqlite3.Connection, event: MessageDeleted, recorded: RecordedEvent) -> None:
     connection.execute(
-        "UPDATE messages SET body = '', deleted_at = ?, pinned_at = NULL, pinned_by = NULL, version = ? WHERE id = ?",
+        "UPDATE messages SET body = '', has_attachments = 0, deleted_at = ?, pinned_at = NULL, pinned_by = NULL,"
+        " version = ? WHERE id = ?",
         (event.at, recorded.version, event.message_id),
     )
 
@@ -109,7 +112,7 @@ def _unpinned(connection: sqlite3.Connection, event: MessageUnpinned, _: Recorde
 
 PROJECTION = Projection(
     "messages",
-    3,
+    4,
     ("messages",),
     SCHEMA,
     {

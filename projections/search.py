@@ -11,7 +11,7 @@ the file until the index merges that segment or the read models are rebuilt.
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
@@ -49,13 +49,16 @@ _LAST_DAY = (date(LAST_YEAR, 12, 31) - _EPOCH).days
 _LINK = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 
 # The first letter of a facet says its kind: r room, a author, y year, m month, h has.
-LINK = "haslink"
+LINK, FILE, IMAGE = "haslink", "hasfile", "hasimage"
 
 
-def facets(room_id: str, author_id: str, at: int, body: str) -> str:
-    """What a message can be found by besides its words. What else it may hold (files, images) belongs here too."""
-    common = f"{room_word(room_id)} {author_word(author_id)} {_year_and_month(_day(at))}"
-    return f"{common} {LINK}" if _LINK.search(body) else common
+def facets(room_id: str, author_id: str, at: int, body: str, kinds: Collection[str] = ()) -> str:
+    """What a message can be found by besides its words; `kinds` are those of its files."""
+    words = [room_word(room_id), author_word(author_id), _year_and_month(_day(at))]
+    words += [LINK] if _LINK.search(body) else []
+    words += [FILE] if kinds else []
+    words += [IMAGE] if "image" in kinds else []
+    return " ".join(words)
 
 
 def forget_words(connection: sqlite3.Connection, *, begin: bool) -> bool:
@@ -116,7 +119,13 @@ def _posted(connection: sqlite3.Connection, run: Sequence[Any]) -> None:
             (
                 recorded.position,
                 recorded.event.body,
-                facets(recorded.event.room_id, recorded.event.author_id, recorded.event.at, recorded.event.body),
+                facets(
+                    recorded.event.room_id,
+                    recorded.event.author_id,
+                    recorded.event.at,
+                    recorded.event.body,
+                    [file.kind for file in recorded.event.attachments],
+                ),
             )
             for recorded in run
         ],
@@ -127,8 +136,13 @@ def _edited(connection: sqlite3.Connection, event: MessageEdited, _: RecordedEve
     position, room_id, author_id, at = _place(connection, event.message_id)
     connection.execute(
         "UPDATE message_search SET body = ?, facets = ? WHERE rowid = ?",
-        (event.body, facets(room_id, author_id, at, event.body), position),
+        (event.body, facets(room_id, author_id, at, event.body, _kinds(connection, event.message_id)), position),
     )
+
+
+def _kinds(connection: sqlite3.Connection, message_id: str) -> list[str]:
+    rows = connection.execute("SELECT kind FROM attachments WHERE message_id = ?", (message_id,))
+    return [kind for (kind,) in rows]
 
 
 def _deleted(connection: sqlite3.Connection, event: MessageDeleted, _: RecordedEvent) -> None:
@@ -147,7 +161,7 @@ def _place(connection: sqlite3.Connection, message_id: str) -> tuple[int, str, s
 
 PROJECTION = Projection(
     "search",
-    2,
+    3,
     ("message_search",),
     SCHEMA,
     {MessagePosted: _posted, MessageEdited: each(_edited), MessageDeleted: each(_deleted)},

@@ -4,6 +4,7 @@ import sqlite3
 from typing import Any
 
 from campfire.domain.events import (
+    AvatarSet,
     EmailChanged,
     PasswordSet,
     ProfileChanged,
@@ -27,12 +28,15 @@ CREATE TABLE users (
     can_sign_in      INTEGER NOT NULL,
     password_hash    TEXT,
     bio              TEXT    NOT NULL DEFAULT '',
+    avatar           TEXT,                        -- digest of a blob
     status           TEXT    NOT NULL DEFAULT 'active',
     messages_removed INTEGER NOT NULL DEFAULT 0,  -- of somebody banned or removed: whether all of it is gone by now
     created_at       INTEGER NOT NULL,
     position         INTEGER NOT NULL,            -- of the creation in the log: a short number
     version          INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX users_by_avatar ON users (avatar) WHERE avatar IS NOT NULL;
 
 CREATE TABLE banned_addresses (
     address TEXT NOT NULL,
@@ -89,7 +93,7 @@ def _banned(connection: sqlite3.Connection, event: UserBanned, recorded: Recorde
 
 PROJECTION = Projection(
     "users",
-    2,
+    3,
     ("users", "banned_addresses"),
     SCHEMA,
     {
@@ -99,7 +103,8 @@ PROJECTION = Projection(
         RoleChanged: _set("role = ?", "role"),
         EmailChanged: _set("email = ?", "email"),
         UserDeactivated: _set("status = 'deactivated'"),
-        UserRemoved: _set("status = 'removed', email = NULL"),
+        UserRemoved: _set("status = 'removed', email = NULL, avatar = NULL"),
+        AvatarSet: _set("avatar = ?", "digest"),
         UserMessagesRemoved: _set("messages_removed = 1"),
         UserReactivated: each(_reactivated),
         UserBanned: each(_banned),

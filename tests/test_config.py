@@ -44,6 +44,7 @@ def test_every_setting_can_be_set() -> None:
         "webhook_breaker_seconds": "2",
         "session_days": "1",
         "scrub_after_hours": "0.5",
+        "upload_limit_mb": "5",
         "log_level": "debug",
     }
     assert sorted(texts) == sorted(FIELDS)
@@ -60,6 +61,7 @@ def test_every_setting_can_be_set() -> None:
         webhook_breaker_seconds=2.0,
         session_days=1,
         scrub_after_hours=0.5,
+        upload_limit_mb=5,
         log_level="debug",
     )
 
@@ -107,6 +109,7 @@ def test_an_unknown_setting_is_refused_with_those_that_there_are() -> None:
         ("SESSION_DAYS", "1e9"),
         ("SCRUB_AFTER_HOURS", "-1"),
         ("SCRUB_AFTER_HOURS", "nan"),
+        ("UPLOAD_LIMIT_MB", "0"),
         ("LOG_LEVEL", "verbose"),
     ],
 )
@@ -129,7 +132,7 @@ def test_all_files_are_in_the_data_directory() -> None:
     """Whoever backs that up has everything."""
     settings = Settings(data=Path("here"))
     paths = [getattr(settings, name) for name in dir(Settings) if name.endswith("_path")]
-    assert len(paths) == 7 and {path.parent for path in paths} == {Path("here")}
+    assert len(paths) == 9 and {path.parent for path in paths} == {Path("here")}
     assert len(set(paths)) == len(paths)
 
 
@@ -156,6 +159,7 @@ def test_a_child_process_is_given_the_same_settings(tmp_path: Path) -> None:
         webhook_breaker_seconds=2.0,
         session_days=3,
         scrub_after_hours=0.5,
+        upload_limit_mb=5,
         log_level="debug",
     )
     defaults = Settings()

@@ -8,7 +8,7 @@ from campfire.api import schemas
 from campfire.api.auth import authenticated, new_session, with_cookie
 from campfire.api.keys import ENGINE, PASSWORDS, REMOVER
 from campfire.api.routes import Route, answer, body_of
-from campfire.api.views import account_view, me_view, room_view
+from campfire.api.views import account_view, logo_url, me_view, room_view
 from campfire.domain.accounts import (
     NewPerson,
     decide_change_account,
@@ -80,7 +80,9 @@ async def read_account(request: web.Request) -> web.Response:
 
 async def welcome(request: web.Request) -> web.Response:
     account = request.app[ENGINE].directory.account
-    return answer(schemas.Welcome(set_up=account is not None, name=None if account is None else account.name))
+    if account is None:
+        return answer(schemas.Welcome(set_up=False, name=None, logo_url=None))
+    return answer(schemas.Welcome(set_up=True, name=account.name, logo_url=logo_url(account)))
 
 
 async def read_invitation(request: web.Request) -> web.Response:

@@ -12,12 +12,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from campfire.api import (
     accounts,
+    attachments,
     boosts,
     docs_page,
     health,
     marks,
     messages,
     openapi,
+    pictures,
     profile,
     rooms,
     schemas,
@@ -35,6 +37,7 @@ from campfire.api.feed.http import LONGEST_WAIT, read_feed
 from campfire.api.feed.websocket import open_socket
 from campfire.api.keys import (
     ACTIVITY,
+    BLOBS,
     BODY_SECONDS,
     ENGINE,
     HUB,
@@ -43,14 +46,18 @@ from campfire.api.keys import (
     REMOVER,
     SCRUBBER,
     SIGN_IN_LIMITER,
+    THUMBNAILS,
 )
 from campfire.api.middleware import guard
 from campfire.api.passwords import Passwords
 from campfire.api.rate_limit import RateLimiter
 from campfire.api.routes import Query, Route
+from campfire.blobs.images import Thumbnails
+from campfire.blobs.store import BlobStore
 from campfire.domain.sessions import decide_expiry
 from campfire.engine import Engine
 from campfire.errors import CampfireError
+from campfire.housekeeping.blob_collector import BlobCollector
 from campfire.housekeeping.remover import Remover
 from campfire.housekeeping.scrubber import Scrubber
 
@@ -96,6 +103,8 @@ ROUTES: tuple[Route, ...] = (
     *users.ROUTES,
     *profile.ROUTES,
     *rooms.ROUTES,
+    *attachments.ROUTES,
+    *pictures.ROUTES,
     *search.ROUTES,
     *webhooks.ROUTES,
     _FEED,
@@ -119,6 +128,8 @@ def build_app(engine: Engine, hub: FeedHub, *, body_seconds: float = 60) -> web.
     app[HUB] = hub
     app[ACTIVITY] = Activity(engine, hub)
     app[PASSWORDS] = Passwords()
+    app[BLOBS] = BlobStore(engine.settings.blobs_path)
+    app[THUMBNAILS] = Thumbnails()
     app[REMOVER] = Remover(engine)
     app[SCRUBBER] = Scrubber(engine)
     app[BODY_SECONDS] = body_seconds
@@ -165,6 +176,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     beside = [
         asyncio.create_task(_record_expiry(app[ENGINE])),
         asyncio.create_task(_announce_read_only(app[ENGINE], app[HUB])),
+        asyncio.create_task(BlobCollector(app[ENGINE], app[BLOBS]).run()),
         asyncio.create_task(app[REMOVER].run()),
         asyncio.create_task(app[SCRUBBER].run()),
     ]

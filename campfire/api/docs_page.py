@@ -50,7 +50,8 @@ def errors_page() -> str:
 
 def _operation(method: str, operation: dict[str, Any]) -> str:
     body = operation.get("requestBody")
-    takes = f"<p>Takes {_reference(body['content']['application/json']['schema'])}.</p>" if body else ""
+    shape = body["content"].get("application/json") if body else None
+    takes = f"<p>Takes {_reference(shape['schema']) if shape else 'a file'}.</p>" if body else ""
     said = operation.get("x-client-frames", {}).get("anyOf", ())
     takes += f"<p>The client sends {', '.join(map(_reference, said))}.</p>" if said else ""
     queries = "".join(

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from campfire.blobs.images import Thumbnails
+from campfire.blobs.store import BlobStore
 from campfire.engine import Engine
 from campfire.housekeeping.remover import Remover
 from campfire.housekeeping.scrubber import Scrubber
@@ -20,6 +22,8 @@ HUB: "web.AppKey[FeedHub]" = web.AppKey("hub")
 PASSWORDS: "web.AppKey[Passwords]" = web.AppKey("passwords")
 RATE_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("rate_limiter")
 SIGN_IN_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("sign_in_limiter")
+BLOBS = web.AppKey("blobs", BlobStore)
+THUMBNAILS = web.AppKey("thumbnails", Thumbnails)
 REMOVER = web.AppKey("remover", Remover)
 SCRUBBER = web.AppKey("scrubber", Scrubber)
 BODY_SECONDS = web.AppKey("body_seconds", float)

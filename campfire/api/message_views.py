@@ -1,8 +1,10 @@
 """Messages in the shape of the API, as one reader sees them now."""
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from campfire.api import schemas
+from campfire.domain.events import Attachment
 from campfire.domain.sounds import sound_of
 from campfire.iso_times import iso_from_ms
 from projections.queries.details import BoostRow, Details, MentionRow, ThreadRow, details_of
@@ -20,6 +22,22 @@ async def message_view(read_models: ReadModels, row: MessageRow, user_id: str) -
     """One message with all that belongs to it."""
     [view] = await message_views(read_models, [row], user_id)
     return view
+
+
+def attachment_view(attachment: Attachment) -> schemas.Attachment:
+    url = f"/api/v1/attachments/{attachment.id}"
+    return schemas.Attachment(
+        id=attachment.id,
+        name=attachment.name,
+        media_type=attachment.media_type,
+        kind=attachment.kind,
+        size=attachment.size,
+        width=attachment.width,
+        height=attachment.height,
+        animated=attachment.animated,
+        url=f"{url}/{quote(attachment.name, safe='')}",
+        thumbnail_url=f"{url}/thumbnail" if attachment.kind == "image" else None,
+    )
 
 
 def boost_view(boost: BoostRow) -> schemas.Boost:
@@ -49,6 +67,7 @@ def _view(row: MessageRow, details: Details) -> schemas.Message:
         thread_id=row.thread_id,
         thread=_thread(details.threads.get(row.id)),
         boosts=[boost_view(each) for each in details.boosts.get(row.id, ())],
+        attachments=[attachment_view(each) for each in details.attachments.get(row.id, ())],
         pinned=row.pinned_at is not None,
         saved=row.id in details.saved,
         sound=sound_of(row.body),

@@ -40,6 +40,7 @@ async def post(request: web.Request) -> web.Response:
         client_message_id=wanted.client_message_id,
         overflow=wanted.overflow,
         reply_to=wanted.reply_to,
+        uploads=wanted.uploads,
     )
     return answer(message, 200 if message.duplicate else 201)
 
@@ -189,7 +190,7 @@ ROUTES = (
         "Post a message; a repeat of client_message_id returns the first result",
         {201: schemas.Message, 200: schemas.Message},
         body=schemas.PostMessage,
-        errors=(*_ROOM, "MESSAGE_TOO_LONG", "CLIENT_MESSAGE_ID_REUSED", "ROOM_ARCHIVED"),
+        errors=(*_ROOM, "MESSAGE_TOO_LONG", "CLIENT_MESSAGE_ID_REUSED", "ROOM_ARCHIVED", "UPLOAD_NOT_FOUND"),
     ),
     Route(
         "GET",

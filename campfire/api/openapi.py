@@ -57,11 +57,22 @@ def _operation(route: Route, ref: dict[Any, Any]) -> dict[str, Any]:
     }
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": ref[route.body]}}}
+    if route.takes_file:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": {"application/octet-stream": binary}}
+    for media_type in route.gives:
+        for status in map(str, filter(_is_success, route.answers)):
+            content = operation["responses"][status].setdefault("content", {})
+            content[media_type] = {"schema": {"type": "string", "format": "binary"}}
     if route.event_stream:
         operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     if route.client_frames is not None:
         operation["x-client-frames"] = ref[route.client_frames]
     return operation
+
+
+def _is_success(status: int) -> bool:
+    return status < 300
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:

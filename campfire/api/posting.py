@@ -1,25 +1,26 @@
 """Posting a message, for HTTP and WebSocket alike: exactly once for each client_message_id."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
-from campfire.api.message_views import message_view
+from campfire.api.message_views import attachment_view, message_view
 from campfire.api.schemas import Author, Mention, Message
 from campfire.domain import ids
-from campfire.domain.errors import ClientMessageIdReused, MessageNotFound, RoomArchivedError
+from campfire.domain.errors import ClientMessageIdReused, MessageNotFound, RoomArchivedError, UploadNotFound
 from campfire.domain.events import MessagePosted, RecordedEvent
 from campfire.domain.messages import MessageState, decide_post, fit_body
 from campfire.domain.sounds import sound_of
 from campfire.engine import Engine
 from campfire.eventlog.errors import VersionConflict
 from campfire.iso_times import iso_from_ms
-from projections.queries import messages
+from projections.queries import attachments, messages
 
 Overflow = Literal["refuse", "truncate"]
-Said = tuple[str, int | None, str | None]
-"""What makes two posts the same: the body and its original length, after cutting, and what it replies to."""
+Said = tuple[str, int | None, str | None, tuple[str, ...]]
+"""What makes two posts the same: body and original length, after cutting, what it replies to, and its files."""
 
 
 async def post_message(
@@ -31,37 +32,47 @@ async def post_message(
     client_message_id: str | None,
     overflow: Overflow = "refuse",
     reply_to: str | None = None,
+    uploads: Sequence[str] = (),
 ) -> Message:
     """Post, or return the first result of the same post with `duplicate` set.
 
     Raises what `decide_post` and `Engine.append` raise, and `ClientMessageIdReused`.
     """
     truncate = overflow == "truncate"
+    client_message_id = client_message_id or engine.new_id()
+    message_id = ids.message_id(room_id, author_id, client_message_id)
     answered = None if reply_to is None else await _answered(engine, reply_to)
+    files = await attachments.uploads(engine.read_models, uploads)
     try:
-        [new] = decide_post(
+        if len(files) < len(uploads):
+            raise UploadNotFound("There is no such upload; upload the file again.")
+        events = decide_post(
             engine.directory,
             room_id=room_id,
             author_id=author_id,
             body=body,
-            client_message_id=client_message_id or engine.new_id(),
+            client_message_id=client_message_id,
             reply_to=answered,
+            uploads=files,
             truncate=truncate,
             at=engine.clock.now_ms(),
         )
-    except (RoomArchivedError, MessageNotFound):
-        # It may have been posted before the room was archived, or before the message that it answers was
-        # deleted, and only its acknowledgement got lost.
-        message_id = ids.message_id(room_id, author_id, client_message_id or "")
+    except (RoomArchivedError, MessageNotFound, UploadNotFound):
+        # It may have been posted before the room was archived, the message that it answers was deleted or
+        # its files were used up, by itself, and only its acknowledgement got lost.
         if await messages.by_id(engine.read_models, message_id) is None:
             raise
-        return await _first_result(engine, author_id, message_id, (*fit_body(body, truncate=truncate), reply_to))
+        kept = fit_body(body, truncate=truncate, may_be_blank=bool(uploads))
+        return await _first_result(engine, author_id, message_id, (*kept, reply_to, tuple(uploads)))
+    posted = events[0].event
+    assert isinstance(posted, MessagePosted)
     try:
-        [recorded] = await engine.append([new])
-    except VersionConflict:
-        assert isinstance(new.event, MessagePosted)
-        return await _first_result(engine, author_id, new.stream_id, _said(new.event))
-    return _as_posted(engine, recorded, duplicate=False)
+        recorded = await engine.append(events)
+    except VersionConflict as conflict:
+        if conflict.stream_id != message_id:
+            raise UploadNotFound("The file has just been used in another message.") from conflict
+        return await _first_result(engine, author_id, message_id, _said(posted))
+    return _as_posted(engine, recorded[0], duplicate=False)
 
 
 async def _answered(engine: Engine, message_id: str) -> MessageState:
@@ -72,7 +83,7 @@ async def _answered(engine: Engine, message_id: str) -> MessageState:
 
 
 def _said(event: MessagePosted) -> Said:
-    return event.body, event.original_length, event.reply_to
+    return event.body, event.original_length, event.reply_to, tuple(file.id for file in event.attachments)
 
 
 async def _first_result(engine: Engine, author_id: str, message_id: str, again: Said) -> Message:
@@ -111,5 +122,6 @@ def _as_posted(engine: Engine, recorded: RecordedEvent, *, duplicate: bool) -> M
         ],
         reply_to=event.reply_to,
         thread_id=event.thread_id,
+        attachments=[attachment_view(each) for each in event.attachments],
         sound=sound_of(event.body),
     )

@@ -39,7 +39,8 @@ class Route:
     """One method at one address. `answers` maps status codes to the shape of the body (None: no body).
 
     `event_stream`: the same comes as Server-Sent Events if asked for. `client_frames`: what may be
-    said over the WebSocket that this opens.
+    said over the WebSocket that this opens. `takes_file`: the body is a file. `gives`: the answer is no
+    JSON but of these media types.
     """
 
     method: str
@@ -52,6 +53,8 @@ class Route:
     signed_in: bool = True
     errors: tuple[str, ...] = field(default=())
     event_stream: bool = False
+    takes_file: bool = False
+    gives: tuple[str, ...] = ()
     client_frames: Any = None
 
 

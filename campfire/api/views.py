@@ -1,5 +1,7 @@
 """The directory's state in the shapes of the API."""
 
+from hashlib import sha256
+
 from campfire.api import schemas
 from campfire.domain.directory import Directory
 from campfire.domain.states import AccountState, RoomState, UserState
@@ -15,9 +17,15 @@ def user_view(user: UserState) -> schemas.User:
         role=user.role,
         bio=user.bio,
         status=user.status,
+        avatar_url=avatar_url(user),
         created_at=iso_from_ms(user.created_at),
         can_sign_in=user.can_sign_in and user.active,
     )
+
+
+def avatar_url(user: UserState) -> str:
+    """Where somebody's picture is: another address for another picture, so that browsers may keep each."""
+    return f"/api/v1/users/{user.id}/avatar?v={(user.avatar or sha256(user.name.encode()).hexdigest())[:12]}"
 
 
 def me_view(user: UserState, session_id: str) -> schemas.Me:
@@ -27,10 +35,16 @@ def me_view(user: UserState, session_id: str) -> schemas.Me:
         name=user.name,
         role=user.role,
         bio=user.bio,
+        avatar_url=avatar_url(user),
         created_at=iso_from_ms(user.created_at),
         email=user.email,
         session_id=session_id,
     )
+
+
+def logo_url(account: AccountState) -> str | None:
+    """Where the account's picture is, if it has one."""
+    return None if account.logo is None else f"/api/v1/account/logo?v={account.logo[:12]}"
 
 
 def account_view(account: AccountState, *, with_join_code: bool) -> schemas.Account:
@@ -41,6 +55,7 @@ def account_view(account: AccountState, *, with_join_code: bool) -> schemas.Acco
         custom_styles=account.custom_styles,
         rooms_by_administrators_only=account.rooms_by_administrators_only,
         retention_days=account.retention_days,
+        logo_url=logo_url(account),
     )
 
 

@@ -19,6 +19,7 @@ from campfire.domain.events import (
     AccountCreated,
     EmailClaimed,
     JoinCodeRotated,
+    LogoSet,
     MemberAdded,
     NewEvent,
     PasswordSet,
@@ -145,6 +146,12 @@ def decide_rotate_join_code(directory: Directory, *, join_code: str, actor_id: s
     require_administrator(directory, actor_id)
     rotated = JoinCodeRotated(at=at, by=actor_id, join_code=join_code)
     return [NewEvent(ids.ACCOUNT_STREAM, None, rotated)]
+
+
+def decide_set_logo(directory: Directory, *, digest: str | None, actor_id: str, at: int) -> list[NewEvent]:
+    """Give the account a picture, or none. Administrators may. Raises `PermissionDenied`."""
+    require_administrator(directory, actor_id)
+    return [NewEvent(ids.ACCOUNT_STREAM, None, LogoSet(at=at, by=actor_id, digest=digest))]
 
 
 def session_started(session: NewSession, user_id: str, at: int) -> NewEvent:

@@ -66,6 +66,14 @@ class RoomArchivedError(DomainError):
     code = "ROOM_ARCHIVED"
 
 
+class UploadNotFound(DomainError):
+    code = "UPLOAD_NOT_FOUND"
+
+
+class AttachmentNotFound(DomainError):
+    code = "ATTACHMENT_NOT_FOUND"
+
+
 class MessageNotFound(DomainError):
     code = "MESSAGE_NOT_FOUND"
 

@@ -1,5 +1,7 @@
 """Messages: posting, editing, deleting, and how long they may be."""
 
+from collections.abc import Sequence
+
 import msgspec
 import regex
 
@@ -15,6 +17,7 @@ from campfire.domain.errors import (
 from campfire.domain.events import DeletionReason, MessageDeleted, MessageEdited, MessagePosted, NewEvent
 from campfire.domain.mentions import find_mentions
 from campfire.domain.rooms import readable_room
+from campfire.domain.uploads import UploadState, attached, require_usable
 
 MAX_CHARACTERS = 10_000
 """Unicode code points in a message."""
@@ -39,14 +42,18 @@ class MessageState(msgspec.Struct, frozen=True):
     deleted: bool
     thread_id: str | None = None
     pinned: bool = False
+    has_attachments: bool = False
 
 
-def fit_body(body: str, *, truncate: bool) -> tuple[str, int | None]:
+def fit_body(body: str, *, truncate: bool, may_be_blank: bool = False) -> tuple[str, int | None]:
     """Return the body as it may be kept, and its original length in characters if it was cut.
 
-    Cuts between grapheme clusters (UAX #29), so that no letter or emoji is torn. Raises
-    `MessageTooLong` unless `truncate`, and `ValidationFailed` for a body that is blank or not text.
+    Cuts between grapheme clusters (UAX #29), so that no letter or emoji is torn. A blank one is none if
+    it `may_be_blank`. Raises `MessageTooLong` unless `truncate`, and `ValidationFailed` for a body that is
+    blank or not text.
     """
+    if may_be_blank and (not body or body.isspace()):
+        return "", None
     _require_text(body)
     if "\0" in body:
         raise ValidationFailed(
@@ -75,13 +82,15 @@ def decide_post(
     body: str,
     client_message_id: str,
     reply_to: MessageState | None = None,
+    uploads: Sequence[UploadState] = (),
     truncate: bool = False,
     at: int,
 ) -> list[NewEvent]:
     """Post to a room that the author is a member of. The stream's first version makes a repeat a conflict.
 
-    Raises `RoomNotFound`, `RoomAccessDenied`, `RoomArchivedError`, `MessageNotFound` for a reply to what
-    is not in the room, and what `fit_body` raises.
+    The message comes first, then what uses up its `uploads`; with files it needs no text. Raises
+    `RoomNotFound`, `RoomAccessDenied`, `RoomArchivedError`, `MessageNotFound` for a reply to what is not in
+    the room, and what `require_usable` and `fit_body` raise.
     """
     room = readable_room(directory, room_id, author_id)
     if not directory.user(author_id).active:
@@ -95,7 +104,8 @@ def decide_post(
         )
     if reply_to is not None and (reply_to.room_id != room_id or reply_to.deleted):
         raise MessageNotFound("The message to reply to is not in this room.")
-    kept, original_length = fit_body(body, truncate=truncate)
+    attachments = require_usable(uploads, user_id=author_id)
+    kept, original_length = fit_body(body, truncate=truncate, may_be_blank=bool(attachments))
     message_id = ids.message_id(room_id, author_id, client_message_id)
     posted = MessagePosted(
         at=max(at, room.last_message_at),
@@ -109,8 +119,12 @@ def decide_post(
         mentions=find_mentions(directory, room, kept),
         reply_to=None if reply_to is None else reply_to.id,
         thread_id=None if reply_to is None else reply_to.thread_id or reply_to.id,
+        attachments=attachments,
     )
-    return [NewEvent(message_id, 1, posted)]
+    return [
+        NewEvent(message_id, 1, posted),
+        *attached(attachments, message_id=message_id, room_id=room_id, at=posted.at),
+    ]
 
 
 def decide_edit(
@@ -121,7 +135,7 @@ def decide_edit(
     Raises `MessageNotFound`, `PermissionDenied`, `RoomAccessDenied`, `RoomArchivedError`, and what `fit_body` raises.
     """
     _require_changeable(directory, message, actor_id)
-    kept, original_length = fit_body(body, truncate=truncate)
+    kept, original_length = fit_body(body, truncate=truncate, may_be_blank=message.has_attachments)
     if kept == message.body:
         return []
     edited = MessageEdited(

@@ -10,6 +10,7 @@ from campfire.domain.accounts import open_rooms_joined, require_administrator
 from campfire.domain.directory import Directory
 from campfire.domain.errors import EmailTaken, PermissionDenied, UserNotFound, ValidationFailed
 from campfire.domain.events import (
+    AvatarSet,
     EmailChanged,
     EmailClaimed,
     EmailReleased,
@@ -50,6 +51,20 @@ def decide_change_profile(
     if (name, bio) == (user.name, user.bio):
         return []
     return _of(user, ProfileChanged(at=at, user_id=user_id, by=actor_id, name=name, bio=bio))
+
+
+def decide_set_avatar(
+    directory: Directory, *, user_id: str, digest: str | None, actor_id: str, at: int
+) -> list[NewEvent]:
+    """Show oneself by a picture, or by initials again; administrators also bots. Raises as `decide_change_profile`."""
+    user = _present(directory, user_id)
+    if user_id != actor_id:
+        if user.role != "bot":
+            raise PermissionDenied("Everybody's picture is their own.")
+        require_administrator(directory, actor_id)
+    if digest == user.avatar:
+        return []
+    return _of(user, AvatarSet(at=at, user_id=user_id, by=actor_id, digest=digest))
 
 
 def decide_change_role(

@@ -58,6 +58,21 @@ def posted_view(event: happened.MessagePosted) -> View:
         view["mentions"] = _mentions(event.mentions)
     if event.reply_to is not None:
         view |= {"reply_to": event.reply_to, "thread_id": event.thread_id}
+    if event.attachments:
+        view["attachments"] = [_attachment(each) for each in event.attachments]
+    return view
+
+
+def _attachment(attachment: happened.Attachment) -> View:
+    view: View = {
+        "id": attachment.id,
+        "name": attachment.name,
+        "media_type": attachment.media_type,
+        "kind": attachment.kind,
+        "size": attachment.size,
+    }
+    if attachment.width is not None:
+        view |= {"width": attachment.width, "height": attachment.height, "animated": attachment.animated}
     return view
 
 
@@ -171,6 +186,8 @@ _VIEWS: dict[type[Event], Callable[[Any], View]] = {
     happened.UserCreated: lambda event: {"id": event.user_id, "name": event.name, "role": event.role},
     happened.AccountChanged: _account_changed_view,
     happened.ProfileChanged: lambda event: {"id": event.user_id, "name": event.name, "bio": event.bio},
+    happened.AvatarSet: lambda event: {"id": event.user_id, "has_avatar": event.digest is not None},
+    happened.LogoSet: lambda event: {"has_logo": event.digest is not None},
     happened.RoleChanged: lambda event: {"id": event.user_id, "role": event.role, "by": event.by},
     happened.UserDeactivated: _status_view,
     happened.UserReactivated: _status_view,
@@ -230,6 +247,8 @@ _AUDIENCES: dict[type[Event], Callable[[Any], Audience]] = {
     happened.AccountChanged: lambda _: EVERYONE,
     happened.UserCreated: lambda _: EVERYONE,
     happened.ProfileChanged: lambda _: EVERYONE,
+    happened.AvatarSet: lambda _: EVERYONE,
+    happened.LogoSet: lambda _: EVERYONE,
     happened.RoleChanged: lambda _: EVERYONE,
     happened.UserDeactivated: lambda _: EVERYONE,
     happened.UserReactivated: lambda _: EVERYONE,

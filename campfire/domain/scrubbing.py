@@ -2,7 +2,15 @@
 
 import msgspec
 
-from campfire.domain.events import Event, MessageEdited, MessagePosted, MessageScrubbed, NewEvent, Tombstone
+from campfire.domain.events import (
+    Event,
+    MessageEdited,
+    MessagePosted,
+    MessageScrubbed,
+    NewEvent,
+    Tombstone,
+    UploadFinished,
+)
 
 
 def tombstone_of(event: Event) -> Event | None:
@@ -10,8 +18,13 @@ def tombstone_of(event: Event) -> Event | None:
 
     Who, where and when stay, and under which id: a repeat of the post must still find that it was made.
     """
-    if isinstance(event, MessagePosted | MessageEdited) and not event.scrubbed:
+    if isinstance(event, MessagePosted) and not event.scrubbed:
+        return msgspec.structs.replace(event, body="", mentions=(), attachments=(), scrubbed=True)
+    if isinstance(event, MessageEdited) and not event.scrubbed:
         return msgspec.structs.replace(event, body="", mentions=(), scrubbed=True)
+    if isinstance(event, UploadFinished) and not event.scrubbed:
+        nothing = msgspec.structs.replace(event.attachment, name="", digest="")
+        return msgspec.structs.replace(event, attachment=nothing, scrubbed=True)
     return None
 
 

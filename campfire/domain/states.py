@@ -13,6 +13,8 @@ class AccountState(msgspec.Struct):
     rooms_by_administrators_only: bool = False
     retention_days: int = 0
     """How long messages are kept; 0 is for ever."""
+    logo: str | None = None
+    """The digest of a picture."""
 
 
 class UserState(msgspec.Struct):
@@ -24,6 +26,8 @@ class UserState(msgspec.Struct):
     can_sign_in: bool = True
     password_hash: str | None = None
     bio: str = ""
+    avatar: str | None = None
+    """The digest of a picture; initials are shown where there is none."""
     status: UserStatus = "active"
     messages_removed: bool = False
     """Of somebody banned or removed: whether everything they said is deleted by now."""

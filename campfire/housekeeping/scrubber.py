@@ -13,7 +13,7 @@ from campfire.errors import CampfireError
 from campfire.eventlog.codec import EventCodec
 from campfire.eventlog.errors import VersionConflict
 from campfire.eventlog.recorder import Rewrite
-from projections.queries import removed
+from projections.queries import attachments, removed
 
 _AT_ONCE = 100
 """Messages scrubbed in one transaction."""
@@ -78,9 +78,12 @@ class Scrubber:
     async def _scrub(self, due: list[removed.DeletedMessage]) -> None:
         events: list[NewEvent] = []
         rewrites: list[Rewrite] = []
+        files = await attachments.ids_of_messages(self._engine.read_models, [message.id for message in due])
         for message in due:
             history = await asyncio.to_thread(self._engine.reader.read_stream, message.id)
             mine = self._tombstones(history)
+            for attachment_id in files.get(message.id, ()):
+                mine += self._tombstones(await asyncio.to_thread(self._engine.reader.read_stream, attachment_id))
             rewrites += mine
             events += decide_scrub(
                 message.id,

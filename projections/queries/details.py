@@ -6,6 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from campfire.domain.boosts import BoostState
+from campfire.domain.events import Attachment
+from projections.queries import attachments
 from projections.read_models import ReadModels
 
 
@@ -43,12 +45,13 @@ class Details(msgspec.Struct, frozen=True):
     boosts: dict[str, list[BoostRow]]
     threads: dict[str, ThreadRow]
     saved: set[str]
+    attachments: dict[str, list[Attachment]]
 
 
 async def details_of(read_models: ReadModels, message_ids: Collection[str], user_id: str) -> Details:
     """Mentions, boosts and threads of these messages, and which of them `user_id` has saved."""
     if not message_ids:
-        return Details({}, {}, {}, set())
+        return Details({}, {}, {}, set(), {})
     ids, marks = tuple(message_ids), ",".join("?" * len(message_ids))
     mentions: dict[str, list[MentionRow]] = {}
     for message_id, *row in await read_models.rows(
@@ -69,7 +72,11 @@ async def details_of(read_models: ReadModels, message_ids: Collection[str], user
     )
     threads = await read_models.rows(_THREADS.format(marks=marks), (user_id, user_id, user_id, *ids))
     return Details(
-        mentions, boosts, {thread_id: ThreadRow(*row) for thread_id, *row in threads}, {row[0] for row in saved}
+        mentions,
+        boosts,
+        {thread_id: ThreadRow(*row) for thread_id, *row in threads},
+        {row[0] for row in saved},
+        await attachments.of_messages(read_models, ids),
     )
 
 

@@ -11,7 +11,7 @@ from projections.queries.messages import COLUMNS, MessageRow
 from projections.queries.search_scope import Search, asks_for_something
 from projections.queries.search_text import body_expression
 from projections.read_models import ReadModels
-from projections.search import LINK, author_word, period_words, room_word
+from projections.search import FILE, IMAGE, LINK, author_word, period_words, room_word
 
 SECONDS = 2.0
 """A search that takes longer is given up: chat comes first."""
@@ -21,7 +21,7 @@ Order = Literal["newest", "relevance"]
 _END_OF_TIME = 1 << 62
 _RANKED = 2_000
 """Of the newest hits, by relevance."""
-_HAS_FACET = {"link": LINK}
+_HAS_FACET = {"file": FILE, "image": IMAGE, "link": LINK}
 _HAS_ROWS = {
     "boost": "EXISTS (SELECT 1 FROM boosts WHERE boosts.message_id = messages.id)",
     "thread": """EXISTS (

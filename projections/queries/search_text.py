@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from campfire.iso_times import ms_from_iso
 
-Thing = Literal["boost", "link", "thread"]
-"""What can be asked of a message with `has:`; `file` and `image` will join with attachments."""
+Thing = Literal["boost", "file", "image", "link", "thread"]
+"""What can be asked of a message with `has:`; an image is a file too."""
 
 _THINGS: tuple[Thing, ...] = get_args(Thing)
 _MOST_CHARACTERS = 500

@@ -1,6 +1,7 @@
 """What a hostile client may send: no failure of ours, no traceback, no hang."""
 
 import asyncio
+import base64
 import logging
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from tests.api.conftest import Chat, Client, OpenChat
 
 SECONDS = 10
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 ADA = {"email": "ada@example.com", "password": "correct horse battery"}
 RAW_REQUESTS = (
     b"GET / HTTP/9.9\r\n\r\n",
@@ -87,7 +91,7 @@ async def test_a_body_that_never_comes_is_given_up(open_chat: "OpenChat") -> Non
 
 # What ends something that other operations need is tried after them, in this order.
 ENDINGS = (
-    ("delete_message", "delete_webhook", "revoke_session", "remove_member", "rotate_join_code"),
+    ("delete_message", "delete_webhook", "revoke_session", "remove_member", "rotate_join_code", "remove_logo"),
     ("use_transfer",),
     ("use_password_reset",),
     ("ban_user", "reactivate_user", "end_sessions_of"),
@@ -103,6 +107,7 @@ CANNOT_SUCCEED = {
     ("PUT", "/api/v1/me/email"): "nobody guesses the password",
     ("PUT", "/api/v1/me/password"): "nobody guesses the password",
     ("GET", "/ws"): "it asks without an upgrade",
+    ("PUT", "/api/v1/users/{user_id}/avatar"): "only bots are given pictures",
 }
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
@@ -118,12 +123,16 @@ async def test_no_described_request_makes_the_server_fail(
     den, attic = [
         (await ada.post("/api/v1/rooms", {"name": name, "kind": "closed"})).json["id"] for name in ("Den", "Attic")
     ]
+    image = (await ada.post("/api/v1/uploads?name=x.png", PICTURE)).json
+    await ada.put("/api/v1/account/logo", PICTURE)
     webhook = {"url": "https://hooks.example.com/", "events": ["message.posted"]}
     known = {
         "room_id": den,
         "message_id": (await ada.post(f"/api/v1/rooms/{den}/messages", {"body": "x"})).json["id"],
         "webhook_id": (await ada.post("/api/v1/webhooks", webhook)).json["id"],
         "user_id": bob.user["id"],
+        "attachment_id": image["id"],
+        "name": "x.png",
         "session_id": (await chat.nobody().post("/api/v1/sessions", ADA)).json["user"]["session_id"],
         "join_code": chat.join_code,
         "query.wait": "0",

@@ -214,12 +214,16 @@ async def test_administrators_change_the_account(chat: "Chat", ada: "Client", bo
     assert {name: changed[name] for name in wanted} == wanted
     assert (await ada.patch("/api/v1/account", {"retention_days": 0})).json["name"] == "Boiler Room"
     assert (await bob.patch("/api/v1/account", {"name": "Mine"})).code == "PERMISSION_DENIED"
-    assert (await chat.nobody().get("/api/v1/welcome")).json == {"set_up": True, "name": "Boiler Room"}
+    assert (await chat.nobody().get("/api/v1/welcome")).json == {
+        "set_up": True,
+        "name": "Boiler Room",
+        "logo_url": None,
+    }
 
 
 async def test_a_new_server_says_that_it_waits_to_be_set_up(chat: "Chat") -> None:
     """So that the first visitor is led there."""
-    assert (await chat.nobody().get("/api/v1/welcome")).json == {"set_up": False, "name": None}
+    assert (await chat.nobody().get("/api/v1/welcome")).json == {"set_up": False, "name": None, "logo_url": None}
 
 
 async def test_messages_go_when_their_time_has_come(chat: "Chat", ada: "Client", bob: "Client") -> None:

@@ -78,9 +78,9 @@ async def test_the_answer_says_how_the_text_was_understood(
     chat: "Chat", ada: "Client", bob: "Client", said: list[str]
 ) -> None:
     """People and rooms by id and present name, dates as times, and what meant nothing among the words."""
-    typed = 'from:ada "a wombat" on:2026-11 has:link has:file from:zed dig in:#nowhere'
+    typed = 'from:ada "a wombat" on:2026-11 has:link has:pizza from:zed dig in:#nowhere'
     assert (await bob.get("/api/v1/search", params={"q": typed})).json["understood"] == {
-        "words": ["has:file", "dig", "from:zed", "in:nowhere"],
+        "words": ["has:pizza", "dig", "from:zed", "in:nowhere"],
         "phrases": ["a wombat"],
         "from": [{"id": ada.user["id"], "name": "Ada"}],
         "in": [],

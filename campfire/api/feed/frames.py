@@ -22,7 +22,8 @@ class Post(msgspec.Struct, frozen=True, tag="post", tag_field="type"):
     """Post a message; answered by an ack with the same `ref`."""
 
     room_id: str
-    body: str
+    body: str = ""
+    uploads: list[str] = []
     client_message_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     ref: Ref = None
     overflow: Literal["refuse", "truncate"] = "refuse"
@@ -76,6 +77,7 @@ class EncodedEvent:
         view = public_view(event)
         if self._without_text and view is not None:
             view = {**view, "body": "", "deleted": True}
+            view.pop("attachments", None)
         return {
             "type": "event",
             "position": self.position,

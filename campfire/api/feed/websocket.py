@@ -179,6 +179,7 @@ class Connection:
                 self.user_id,
                 room_id=frame.room_id,
                 body=frame.body,
+                uploads=frame.uploads,
                 client_message_id=frame.client_message_id,
                 overflow=frame.overflow,
                 reply_to=frame.reply_to,

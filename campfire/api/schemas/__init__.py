@@ -4,6 +4,7 @@ from campfire.api.schemas.accounts import Account, ChangeAccount, Invitation, Jo
 from campfire.api.schemas.base import Answer, Email, Id, Name, Password, Position, Request, Time
 from campfire.api.schemas.messages import (
     AddBoost,
+    Attachment,
     Boost,
     EditMessage,
     MarkThreadRead,
@@ -44,6 +45,7 @@ __all__ = [
     "AddMember",
     "Alive",
     "Answer",
+    "Attachment",
     "Author",
     "Boost",
     "ChangeAccount",

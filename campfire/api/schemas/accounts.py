@@ -39,6 +39,7 @@ class Account(Answer, frozen=True, kw_only=True):
     custom_styles: str
     rooms_by_administrators_only: bool
     retention_days: int
+    logo_url: str | None
 
 
 class Welcome(Answer, frozen=True, kw_only=True):
@@ -46,6 +47,7 @@ class Welcome(Answer, frozen=True, kw_only=True):
 
     set_up: bool
     name: str | None
+    logo_url: str | None
 
 
 class Invitation(Answer, frozen=True, kw_only=True):

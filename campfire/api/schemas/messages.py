@@ -6,10 +6,15 @@ from msgspec import Meta
 
 from campfire.api.schemas.base import Answer, Id, Position, Request, Time
 from campfire.api.schemas.people import Author
+from campfire.domain.events import AttachmentKind
+from campfire.domain.uploads import MOST_IN_A_MESSAGE
 
 
 class PostMessage(Request, frozen=True, kw_only=True):
-    body: str
+    """With `uploads` (ids of files that were uploaded before) the body may be empty."""
+
+    body: str = ""
+    uploads: Annotated[list[Id], Meta(max_length=MOST_IN_A_MESSAGE)] = []
     client_message_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     overflow: Literal["refuse", "truncate"] = "refuse"
     reply_to: Id | None = None
@@ -44,6 +49,21 @@ class Boost(Answer, frozen=True, kw_only=True):
     created_at: Time
 
 
+class Attachment(Answer, frozen=True, kw_only=True):
+    """A file. `url` gives it; `thumbnail_url` a small picture of it, of images."""
+
+    id: str
+    name: str
+    media_type: str
+    kind: AttachmentKind
+    size: int
+    width: int | None = None
+    height: int | None = None
+    animated: bool = False
+    url: str
+    thumbnail_url: str | None = None
+
+
 class ThreadSummary(Answer, frozen=True, kw_only=True):
     """What a message began. `unread` is one's own."""
 
@@ -70,6 +90,7 @@ class Message(Answer, frozen=True, kw_only=True):
     thread_id: str | None = None
     thread: ThreadSummary | None = None
     boosts: list[Boost] = []
+    attachments: list[Attachment] = []
     pinned: bool = False
     saved: bool = False
     sound: str | None = None

@@ -53,6 +53,7 @@ class User(Answer, frozen=True, kw_only=True):
     role: Literal["administrator", "member", "bot"]
     bio: str
     status: UserStatus
+    avatar_url: str
     created_at: Time
     can_sign_in: bool
 
@@ -63,6 +64,7 @@ class Me(Answer, frozen=True, kw_only=True):
     name: str
     role: Literal["administrator", "member", "bot"]
     bio: str
+    avatar_url: str
     created_at: Time
     email: str | None
     session_id: str

@@ -65,6 +65,17 @@ def _profile_changed(directory: Directory, event: happened.ProfileChanged, recor
     user.version = recorded.version
 
 
+def _avatar_set(directory: Directory, event: happened.AvatarSet, recorded: RecordedEvent) -> None:
+    user = directory.users[event.user_id]
+    user.avatar = event.digest
+    user.version = recorded.version
+
+
+def _logo_set(directory: Directory, event: happened.LogoSet, _: RecordedEvent) -> None:
+    assert directory.account is not None
+    directory.account.logo = event.digest
+
+
 def _role_changed(directory: Directory, event: happened.RoleChanged, recorded: RecordedEvent) -> None:
     user = directory.users[event.user_id]
     user.role = event.role
@@ -88,7 +99,7 @@ def _user_reactivated(directory: Directory, event: happened.UserReactivated, rec
 def _user_removed(directory: Directory, event: happened.UserRemoved, recorded: RecordedEvent) -> None:
     user = directory.users[event.user_id]
     user.status = "removed"
-    user.email = None
+    user.email = user.avatar = None
     user.version = recorded.version
 
 
@@ -145,6 +156,8 @@ APPLIERS: Appliers = {
     happened.EmailReleased: _email_released,
     happened.EmailChanged: _email_changed,
     happened.ProfileChanged: _profile_changed,
+    happened.AvatarSet: _avatar_set,
+    happened.LogoSet: _logo_set,
     happened.RoleChanged: _role_changed,
     happened.UserDeactivated: _user_deactivated,
     happened.UserReactivated: _user_reactivated,

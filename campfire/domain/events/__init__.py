@@ -5,8 +5,10 @@ gets an upcaster in `campfire.eventlog.codec`; a topic is never reused. `at` is 
 occurred (milliseconds since the Unix epoch, UTC); when it was recorded is the log's own column.
 """
 
-from campfire.domain.events.accounts import AccountChanged, AccountCreated, JoinCodeRotated
+from campfire.domain.events.accounts import AccountChanged, AccountCreated, JoinCodeRotated, LogoSet
 from campfire.domain.events.base import (
+    Attachment,
+    AttachmentKind,
     DeletionReason,
     Event,
     Involvement,
@@ -36,6 +38,7 @@ from campfire.domain.events.messages import (
     Tombstone,
 )
 from campfire.domain.events.people import (
+    AvatarSet,
     EmailChanged,
     EmailClaimed,
     EmailReleased,
@@ -67,6 +70,7 @@ from campfire.domain.events.rooms import (
     RoomReopened,
 )
 from campfire.domain.events.sessions import SessionEnded, SessionStarted, SignInLinkMade, SignInLinkUsed
+from campfire.domain.events.uploads import UploadAttached, UploadDiscarded, UploadFinished
 from campfire.domain.events.webhooks import (
     DeliveryReplayRequested,
     WebhookCreated,
@@ -79,12 +83,14 @@ ALL_EVENTS: tuple[type[Event], ...] = (
     AccountCreated,
     AccountChanged,
     JoinCodeRotated,
+    LogoSet,
     UserCreated,
     EmailClaimed,
     EmailReleased,
     EmailChanged,
     PasswordSet,
     ProfileChanged,
+    AvatarSet,
     RoleChanged,
     UserDeactivated,
     UserReactivated,
@@ -106,6 +112,9 @@ ALL_EVENTS: tuple[type[Event], ...] = (
     MemberAdded,
     MemberRemoved,
     InvolvementSet,
+    UploadFinished,
+    UploadAttached,
+    UploadDiscarded,
     MessagePosted,
     MessageEdited,
     MessageDeleted,
@@ -133,6 +142,9 @@ __all__ = [
     "ALL_EVENTS",
     "AccountChanged",
     "AccountCreated",
+    "Attachment",
+    "AttachmentKind",
+    "AvatarSet",
     "BoostAdded",
     "BoostRemoved",
     "DeletionReason",
@@ -146,6 +158,7 @@ __all__ = [
     "InvolvementSet",
     "JoinCodeRotated",
     "LinkPurpose",
+    "LogoSet",
     "MemberAdded",
     "MemberRemoved",
     "Mention",
@@ -184,6 +197,9 @@ __all__ = [
     "SignInLinkUsed",
     "ThreadRead",
     "Tombstone",
+    "UploadAttached",
+    "UploadDiscarded",
+    "UploadFinished",
     "UserBanned",
     "UserCreated",
     "UserDeactivated",

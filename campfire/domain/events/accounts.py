@@ -29,6 +29,15 @@ class AccountChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     retention_days: int | None = None
 
 
+class LogoSet(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The account's picture: the content's digest (SHA-256, hex), None for none. Stream: `ids.ACCOUNT_STREAM`."""
+
+    topic: ClassVar[str] = "account.logo_set"
+
+    by: str
+    digest: str | None = None
+
+
 class JoinCodeRotated(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The invitation is another one; the old one is worth nothing. Stream: `ids.ACCOUNT_STREAM`."""
 

@@ -17,6 +17,9 @@ UserStatus = Literal["active", "deactivated", "banned", "removed"]
 DeletionReason = Literal["deleted", "room_deleted", "author_removed", "retention"]
 """Why a message went: somebody deleted it, or it went with its room, its author, or its time."""
 
+AttachmentKind = Literal["image", "video", "audio", "file"]
+"""How to show it; a file is only offered for saving."""
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A fact. Subclasses name themselves by `topic`, in the past tense of the field's own words."""
@@ -33,6 +36,23 @@ class Mention(msgspec.Struct, frozen=True):
     user_id: str
     start: int
     end: int
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file in a message: what it holds (SHA-256, hex; size in bytes), what it is called and what it is.
+
+    `width` and `height` in pixels, of pictures, as they are shown.
+    """
+
+    id: str
+    digest: str
+    name: str
+    media_type: str
+    kind: AttachmentKind
+    size: int
+    width: int | None = None
+    height: int | None = None
+    animated: bool = False
 
 
 class NewEvent(msgspec.Struct, frozen=True):

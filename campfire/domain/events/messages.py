@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import msgspec
 
-from campfire.domain.events.base import DeletionReason, Event, Mention, Origin
+from campfire.domain.events.base import Attachment, DeletionReason, Event, Mention, Origin
 
 
 class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,6 +28,7 @@ class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True):
     mentions: tuple[Mention, ...] = ()
     reply_to: str | None = None
     thread_id: str | None = None
+    attachments: tuple[Attachment, ...] = ()
     origin: Origin = "live"
     scrubbed: bool = False
 

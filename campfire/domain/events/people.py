@@ -47,6 +47,16 @@ class ProfileChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     bio: str = ""
 
 
+class AvatarSet(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody's picture: the content's digest (SHA-256, hex), None for initials. Stream: the user's id."""
+
+    topic: ClassVar[str] = "user.avatar_set"
+
+    user_id: str
+    by: str
+    digest: str | None = None
+
+
 class RoleChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Stream: the user's id."""
 

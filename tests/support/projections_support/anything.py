@@ -9,7 +9,7 @@ from projections_support.history import History
 
 PEOPLE, ROOMS = 3, 2
 _WORDS = st.text(alphabet="abcé ñΩ漢\u0301-_'\"*", min_size=1, max_size=12).filter(str.strip)
-_STEP = st.tuples(st.integers(0, 25), st.integers(0, 5), st.integers(0, 5), _WORDS)
+_STEP = st.tuples(st.integers(0, 26), st.integers(0, 5), st.integers(0, 5), _WORDS)
 
 
 @st.composite
@@ -52,6 +52,7 @@ class _Chat:
             self.involve,
             *[self.change_person] * 2,
             self.claim_email,
+            self.upload_or_picture,
             self.change_account,
             self.link,
             self.set_password,
@@ -66,10 +67,39 @@ class _Chat:
         # Times that repeat and go back, as an import of old messages makes them.
         mentions = (happened.Mention(self.people[one % PEOPLE], 0, len(text)),) if other % 2 else ()
         first = self.messages[0][1] if self.messages and one % 3 == 0 else None
+        files = (self.upload(other, text),) if one % 4 == 1 else ()
         message_id = self.history.post(
-            room_id, self.people[other % PEOPLE], text, at=1_000 + other, mentions=mentions, reply_to=first
+            room_id,
+            self.people[other % PEOPLE],
+            text,
+            at=1_000 + other,
+            mentions=mentions,
+            reply_to=first,
+            attachments=files,
         )
+        for file in files:
+            used = happened.UploadAttached(at=21, attachment_id=file.id, message_id=message_id, room_id=room_id)
+            self.history.record(file.id, used)
         self.messages.append((room_id, message_id))
+
+    def upload(self, other: int, text: str) -> happened.Attachment:
+        kind: happened.AttachmentKind = "image" if other % 2 else "file"
+        file = happened.Attachment(
+            id=self.history.new_id(), digest=f"{other:064x}", name=text, media_type="image/png", kind=kind, size=other
+        )
+        finished = happened.UploadFinished(at=20, user_id=self.people[other % PEOPLE], attachment=file)
+        self.history.record(file.id, finished)
+        return file
+
+    def upload_or_picture(self, one: int, other: int, text: str) -> None:
+        """An upload that nobody uses, perhaps given up; and pictures of people and of the account."""
+        digest = f"{one:064x}" if one % 2 else None
+        user_id = self.people[other % PEOPLE]
+        self.history.record(user_id, happened.AvatarSet(at=22, user_id=user_id, by=user_id, digest=digest))
+        self.history.record(ids.ACCOUNT_STREAM, happened.LogoSet(at=22, by=user_id, digest=digest))
+        file = self.upload(other, text)
+        if one % 3 == 0:
+            self.history.record(file.id, happened.UploadDiscarded(at=23, attachment_id=file.id))
 
     def edit(self, one: int, _other: int, text: str) -> None:
         if self.messages:

@@ -70,6 +70,7 @@ class History:
         at: int | None = None,
         mentions: tuple[happened.Mention, ...] = (),
         reply_to: str | None = None,
+        attachments: tuple[happened.Attachment, ...] = (),
     ) -> str:
         message_id = self.new_id()
         posted = happened.MessagePosted(
@@ -83,6 +84,7 @@ class History:
             mentions=mentions,
             reply_to=reply_to,
             thread_id=reply_to,
+            attachments=attachments,
         )
         self.record(message_id, posted)
         return message_id

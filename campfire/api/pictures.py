@@ -1,0 +1,149 @@
+"""The pictures of people and of the account."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import web
+
+from campfire.api.attachments import FOR_A_YEAR, blob_response
+from campfire.api.auth import Actor, authenticated
+from campfire.api.keys import BLOBS, ENGINE, THUMBNAILS
+from campfire.api.routes import Route, no_content
+from campfire.api.uploads import of_body
+from campfire.blobs.initials import initials_svg
+from campfire.domain.accounts import decide_set_logo, require_administrator
+from campfire.domain.errors import AttachmentNotFound, ValidationFailed
+from campfire.domain.people import decide_set_avatar
+
+MOST_BYTES = 20_000_000
+"""Of the picture that somebody brings; what is kept of it is small."""
+
+
+async def read_avatar(request: web.Request) -> web.StreamResponse:
+    authenticated(request)
+    user = request.app[ENGINE].directory.user(request.match_info["user_id"])
+    if user.avatar is not None:
+        return blob_response(request, user.avatar, {"Content-Type": "image/webp"})
+    headers = {"Cache-Control": FOR_A_YEAR, "Content-Security-Policy": "sandbox; default-src 'none'"}
+    return web.Response(text=initials_svg(user.name, user.id), content_type="image/svg+xml", headers=headers)
+
+
+async def set_my_avatar(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    return await _set_avatar(request, actor, actor.user_id, await _picture(request, square=True))
+
+
+async def remove_my_avatar(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    return await _set_avatar(request, actor, actor.user_id, None)
+
+
+async def set_avatar(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    require_administrator(request.app[ENGINE].directory, actor.user_id)
+    return await _set_avatar(request, actor, request.match_info["user_id"], await _picture(request, square=True))
+
+
+async def read_logo(request: web.Request) -> web.StreamResponse:
+    account = request.app[ENGINE].directory.account
+    if account is None or account.logo is None:
+        raise AttachmentNotFound("The account has no logo.")
+    return blob_response(request, account.logo, {"Content-Type": "image/webp"})
+
+
+async def set_logo(request: web.Request) -> web.Response:
+    actor = authenticated(request)
+    require_administrator(request.app[ENGINE].directory, actor.user_id)
+    return await _set_logo(request, actor, await _picture(request, square=False))
+
+
+async def remove_logo(request: web.Request) -> web.Response:
+    return await _set_logo(request, authenticated(request), None)
+
+
+async def _set_avatar(request: web.Request, actor: Actor, user_id: str, digest: str | None) -> web.Response:
+    engine = request.app[ENGINE]
+    await engine.perform(
+        lambda: decide_set_avatar(
+            engine.directory, user_id=user_id, digest=digest, actor_id=actor.user_id, at=engine.clock.now_ms()
+        )
+    )
+    return no_content()
+
+
+async def _set_logo(request: web.Request, actor: Actor, digest: str | None) -> web.Response:
+    engine = request.app[ENGINE]
+    await engine.perform(
+        lambda: decide_set_logo(engine.directory, digest=digest, actor_id=actor.user_id, at=engine.clock.now_ms())
+    )
+    return no_content()
+
+
+async def _picture(request: web.Request, *, square: bool) -> str:
+    """Keep a small WebP of the picture in the body; return its digest. Raises `ValidationFailed` for no picture."""
+    blobs, thumbnails = request.app[BLOBS], request.app[THUMBNAILS]
+    brought = await blobs.take(of_body(request), MOST_BYTES)
+    with tempfile.TemporaryDirectory(dir=request.app[ENGINE].settings.data, prefix=".picture-") as directory:
+        small, source = Path(directory) / "small.webp", blobs.path(brought.digest)
+        made = thumbnails.make_avatar(source, small) if square else thumbnails.make_thumbnail(source, small, 512, 512)
+        if not await made:
+            raise ValidationFailed(
+                "This is not a picture that can be read; send PNG, JPEG, GIF, WebP or AVIF.",
+                errors=[{"field": "body", "message": "is not a picture"}],
+            )
+        content = small.read_bytes()  # some ten kilobytes
+    return (await blobs.take(_pieces(content), MOST_BYTES)).digest
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+_MINE = "/api/v1/me/avatar"
+_THEIRS = "/api/v1/users/{user_id}/avatar"
+_LOGO = "/api/v1/account/logo"
+_TAKES = ("PAYLOAD_TOO_LARGE", "REQUEST_TIMEOUT", "VALIDATION_FAILED", "DISK_FULL")
+
+ROUTES = (
+    Route(
+        "GET",
+        _THEIRS,
+        read_avatar,
+        "Somebody's picture; their initials if they have none",
+        {200: None},
+        errors=("USER_NOT_FOUND", "ATTACHMENT_NOT_FOUND"),
+        gives=("image/webp", "image/svg+xml"),
+    ),
+    Route("PUT", _MINE, set_my_avatar, "Show myself by a picture", {204: None}, errors=_TAKES, takes_file=True),
+    Route("DELETE", _MINE, remove_my_avatar, "Show myself by initials", {204: None}),
+    Route(
+        "PUT",
+        _THEIRS,
+        set_avatar,
+        "Give a bot a picture; administrators may",
+        {204: None},
+        errors=(*_TAKES, "USER_NOT_FOUND", "PERMISSION_DENIED"),
+        takes_file=True,
+    ),
+    Route(
+        "GET",
+        _LOGO,
+        read_logo,
+        "The account's picture",
+        {200: None},
+        signed_in=False,
+        errors=("ATTACHMENT_NOT_FOUND",),
+        gives=("image/webp",),
+    ),
+    Route(
+        "PUT",
+        _LOGO,
+        set_logo,
+        "Give the account a picture; administrators may",
+        {204: None},
+        errors=(*_TAKES, "PERMISSION_DENIED"),
+        takes_file=True,
+    ),
+    Route("DELETE", _LOGO, remove_logo, "Take the account's picture away", {204: None}, errors=("PERMISSION_DENIED",)),
+)
