@@ -63,6 +63,11 @@ def ogg(packet: bytes) -> bytes:
     return b"OggS\0\x02" + bytes(20) + b"\x01\x1e" + packet
 
 
+def without_bytes(value: object) -> str:
+    """Name a case the same in every process: archives hold the time they were made."""
+    return value if isinstance(value, str) else ""
+
+
 DOCUMENT = archive("[Content_Types].xml", "word/document.xml")
 
 
@@ -90,6 +95,7 @@ DOCUMENT = archive("[Content_Types].xml", "word/document.xml")
         (b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0", "audio/wav", "audio"),
         (b"fLaC\0\0\0\x22\x10\0", "audio/flac", "audio"),
     ],
+    ids=without_bytes,
 )
 def test_what_browsers_show_is_shown_inline(head: bytes, media_type: str, kind: str) -> None:
     """Pictures, films and sounds, under whatever name they come."""
@@ -126,6 +132,7 @@ def test_what_browsers_show_is_shown_inline(head: bytes, media_type: str, kind: 
         (b"RIFF\x24\0\0\0????", "a.webp", "application/octet-stream"),
         (b"", "a.png", "application/octet-stream"),
     ],
+    ids=without_bytes,
 )
 def test_all_else_is_for_saving(head: bytes, name: str, media_type: str) -> None:
     """By its right name if we know it, as bytes if not."""
