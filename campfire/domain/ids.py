@@ -87,6 +87,11 @@ def saved_stream(message_id: str, user_id: str) -> str:
     return _derived("saved", message_id, user_id)
 
 
+def searches_stream(user_id: str) -> str:
+    """What one person has searched for."""
+    return _derived("searches", user_id)
+
+
 def imported_user_id(source: str, nickname: str) -> str:
     """The user that stands for `nickname` of an imported `source`."""
     return _derived("imported-user", source, nickname)

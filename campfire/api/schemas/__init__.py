@@ -35,7 +35,7 @@ from campfire.api.schemas.people import (
     Users,
 )
 from campfire.api.schemas.rooms import AddMember, ChangeRoom, CreateRoom, MarkRead, Members, Room, Rooms, SetInvolvement
-from campfire.api.schemas.search import FoundRoom, SearchResults, Understood
+from campfire.api.schemas.search import FoundRoom, RememberSearch, Searches, SearchResults, Understood
 from campfire.api.schemas.service import Alive, Check, FeedPage, Health, Recorded
 from campfire.api.schemas.webhooks import CreateWebhook, NewSecret, Webhook, Webhooks, WebhookWithSecret
 
@@ -81,11 +81,13 @@ __all__ = [
     "Position",
     "PostMessage",
     "Recorded",
+    "RememberSearch",
     "Request",
     "ResetPassword",
     "Room",
     "Rooms",
     "SearchResults",
+    "Searches",
     "Session",
     "Sessions",
     "SetInvolvement",

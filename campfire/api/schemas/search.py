@@ -4,12 +4,21 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from campfire.api.schemas.base import Answer, Time
+from campfire.api.schemas.base import Answer, Request, Time
 from campfire.api.schemas.messages import Message
 from campfire.api.schemas.people import Author
+from campfire.domain.searches import MAX_CHARACTERS
 from projections.queries.search_text import Thing
 
 Place = Annotated[tuple[int, int], Meta(description="characters of the body, from the first to before the second")]
+
+
+class RememberSearch(Request, frozen=True, kw_only=True):
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_CHARACTERS, examples=["from:grace bug"])]
+
+
+class Searches(Answer, frozen=True, kw_only=True):
+    searches: list[str]
 
 
 class FoundRoom(Answer, frozen=True, kw_only=True):

@@ -69,6 +69,7 @@ from campfire.domain.events.rooms import (
     RoomRenamed,
     RoomReopened,
 )
+from campfire.domain.events.searches import SearchesForgotten, SearchRemembered
 from campfire.domain.events.sessions import SessionEnded, SessionStarted, SignInLinkMade, SignInLinkUsed
 from campfire.domain.events.uploads import UploadAttached, UploadDiscarded, UploadFinished
 from campfire.domain.events.webhooks import (
@@ -126,6 +127,8 @@ ALL_EVENTS: tuple[type[Event], ...] = (
     BoostAdded,
     BoostRemoved,
     ThreadRead,
+    SearchRemembered,
+    SearchesForgotten,
     PresenceEntered,
     PresenceLeft,
     PresenceReset,
@@ -190,6 +193,8 @@ __all__ = [
     "RoomKindChanged",
     "RoomRenamed",
     "RoomReopened",
+    "SearchRemembered",
+    "SearchesForgotten",
     "SessionEnd",
     "SessionEnded",
     "SessionStarted",

@@ -9,7 +9,7 @@ from projections_support.history import History
 
 PEOPLE, ROOMS = 3, 2
 _WORDS = st.text(alphabet="abcé ñΩ漢\u0301-_'\"*", min_size=1, max_size=12).filter(str.strip)
-_STEP = st.tuples(st.integers(0, 26), st.integers(0, 5), st.integers(0, 5), _WORDS)
+_STEP = st.tuples(st.integers(0, 27), st.integers(0, 5), st.integers(0, 5), _WORDS)
 
 
 @st.composite
@@ -53,6 +53,7 @@ class _Chat:
             *[self.change_person] * 2,
             self.claim_email,
             self.upload_or_picture,
+            self.search,
             self.change_account,
             self.link,
             self.set_password,
@@ -100,6 +101,13 @@ class _Chat:
         file = self.upload(other, text)
         if one % 3 == 0:
             self.history.record(file.id, happened.UploadDiscarded(at=23, attachment_id=file.id))
+
+    def search(self, one: int, other: int, text: str) -> None:
+        user_id = self.people[other % PEOPLE]
+        event: happened.Event = happened.SearchRemembered(at=24, user_id=user_id, text=text)
+        if one % 4 == 0:
+            event = happened.SearchesForgotten(at=24, user_id=user_id)
+        self.history.record(ids.searches_stream(user_id), event)
 
     def edit(self, one: int, _other: int, text: str) -> None:
         if self.messages:
