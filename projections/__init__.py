@@ -4,6 +4,7 @@ from projections import (
     account,
     attachments,
     boosts,
+    bots,
     email_claims,
     imports,
     memberships,
@@ -26,6 +27,7 @@ from projections.projection import Projection
 ALL: tuple[Projection, ...] = (
     account.PROJECTION,
     users.PROJECTION,
+    bots.PROJECTION,
     email_claims.PROJECTION,
     sessions.PROJECTION,
     sign_in_links.PROJECTION,

@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 
 from campfire.domain.directory import Directory
+from campfire.domain.events import BotCommand
 from campfire.domain.states import (
     AccountState,
+    BotState,
     ImportState,
     RoomState,
     SessionState,
@@ -35,6 +37,11 @@ def load_directory(connection: sqlite3.Connection) -> Directory:
     for row in connection.execute("SELECT room_id, user_id FROM presences"):
         directory.set_present(*row)
     _load_webhooks(directory, connection)
+    for user_id, token_hash, sealed_token, url, commands in connection.execute(
+        "SELECT user_id, token_hash, sealed_token, webhook_url, commands FROM bots"
+    ):
+        known = msgspec.json.decode(commands, type=tuple[BotCommand, ...])
+        directory.add_bot(BotState(user_id, token_hash, sealed_token, url, known))
     for source, lines, digest, version in connection.execute("SELECT source, lines, digest, version FROM imports"):
         directory.imports[source] = ImportState(lines, digest, version)
     return directory

@@ -5,6 +5,9 @@ from typing import Any
 
 from campfire.domain.events import (
     AvatarSet,
+    BotCommandsSet,
+    BotKeySet,
+    BotWebhookSet,
     EmailChanged,
     PasswordSet,
     ProfileChanged,
@@ -91,9 +94,13 @@ def _banned(connection: sqlite3.Connection, event: UserBanned, recorded: Recorde
     )
 
 
+def _bot_event(connection: sqlite3.Connection, event: Any, recorded: RecordedEvent) -> None:
+    connection.execute("UPDATE users SET version = ? WHERE id = ?", (recorded.version, event.bot_id))
+
+
 PROJECTION = Projection(
     "users",
-    3,
+    4,
     ("users", "banned_addresses"),
     SCHEMA,
     {
@@ -108,5 +115,8 @@ PROJECTION = Projection(
         UserMessagesRemoved: _set("messages_removed = 1"),
         UserReactivated: each(_reactivated),
         UserBanned: each(_banned),
+        BotKeySet: each(_bot_event),
+        BotWebhookSet: each(_bot_event),
+        BotCommandsSet: each(_bot_event),
     },
 )

@@ -9,6 +9,7 @@ from campfire.domain.errors import RoomNotFound, UserNotFound
 from campfire.domain.events import Involvement
 from campfire.domain.states import (
     AccountState,
+    BotState,
     ImportState,
     RoomState,
     SessionState,
@@ -29,11 +30,15 @@ class Directory:
         self.rooms: dict[str, RoomState] = {}
         self.sessions: dict[str, SessionState] = {}
         self.webhooks: dict[str, WebhookState] = {}
+        self.bots: dict[str, BotState] = {}
+        """By the bot's user id."""
         self.imports: dict[str, ImportState] = {}
         self.banned_addresses: dict[str, set[str]] = {}
         """IP addresses, each with the ids of the people banned from there."""
         self._links: dict[str, SignInLinkState] = {}
         self._links_by_token_hash: dict[str, SignInLinkState] = {}
+        self._bots_by_token_hash: dict[str, BotState] = {}
+        self._rooms_by_number: dict[int, str] = {}
         self._users_by_email: dict[str, str] = {}
         self._email_versions: dict[str, int] = {}
         self._users_by_name: dict[str, set[str]] = {}
@@ -58,6 +63,10 @@ class Directory:
             raise RoomNotFound("There is no room with this id.")
         return room
 
+    def room_numbered(self, number: int) -> RoomState:
+        """The room with this short number. Raises `RoomNotFound`."""
+        return self.room(self._rooms_by_number.get(number, ""))
+
     def user_by_email(self, email: str) -> UserState | None:
         """Compared without regard to case."""
         return self.users.get(self._users_by_email.get(_key(email), ""))
@@ -76,6 +85,10 @@ class Directory:
 
     def session_by_token_hash(self, token_hash: str) -> SessionState | None:
         return self._sessions_by_token_hash.get(token_hash)
+
+    def bot_by_token_hash(self, token_hash: str) -> BotState | None:
+        """The bot whose key has this hash."""
+        return self._bots_by_token_hash.get(token_hash)
 
     def sessions_of(self, user_id: str) -> list[SessionState]:
         """Newest first."""
@@ -143,8 +156,19 @@ class Directory:
 
     def add_room(self, room: RoomState) -> None:
         self.rooms[room.id] = room
+        self._rooms_by_number[room.position] = room.id
         for user_id in room.members:
             self._rooms_of.setdefault(user_id, set()).add(room.id)
+
+    def add_bot(self, bot: BotState) -> None:
+        self.bots[bot.user_id] = bot
+        if bot.token_hash is not None:
+            self._bots_by_token_hash[bot.token_hash] = bot
+
+    def set_bot_key(self, bot: BotState, token_hash: str, sealed_token: str) -> None:
+        self._bots_by_token_hash.pop(bot.token_hash or "", None)
+        bot.token_hash, bot.sealed_token = token_hash, sealed_token
+        self._bots_by_token_hash[token_hash] = bot
 
     def add_webhook(self, webhook: WebhookState) -> None:
         self.webhooks[webhook.id] = webhook

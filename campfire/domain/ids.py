@@ -87,6 +87,11 @@ def saved_stream(message_id: str, user_id: str) -> str:
     return _derived("saved", message_id, user_id)
 
 
+def bot_call_stream(bot_id: str, message_id: str) -> str:
+    """The calling of one bot by one message; it is called once."""
+    return _derived("bot-call", bot_id, message_id)
+
+
 def searches_stream(user_id: str) -> str:
     """What one person has searched for."""
     return _derived("searches", user_id)

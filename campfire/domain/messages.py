@@ -6,6 +6,7 @@ import msgspec
 import regex
 
 from campfire.domain import ids
+from campfire.domain.bots import calls_of
 from campfire.domain.directory import Directory
 from campfire.domain.errors import (
     MessageNotFound,
@@ -84,11 +85,14 @@ def decide_post(
     reply_to: MessageState | None = None,
     uploads: Sequence[UploadState] = (),
     truncate: bool = False,
+    calls_bots: bool = True,
     at: int,
 ) -> list[NewEvent]:
     """Post to a room that the author is a member of. The stream's first version makes a repeat a conflict.
 
-    The message comes first, then what uses up its `uploads`; with files it needs no text. Raises
+    The message comes first, then what uses up its `uploads`; with files it needs no text. Then come the calls
+    of the bots that it is meant for, unless it is itself an answer to one (`calls_bots` False): two bots would
+    answer each other for ever. Raises
     `RoomNotFound`, `RoomAccessDenied`, `RoomArchivedError`, `MessageNotFound` for a reply to what is not in
     the room, and what `require_usable` and `fit_body` raise.
     """
@@ -124,6 +128,7 @@ def decide_post(
     return [
         NewEvent(message_id, 1, posted),
         *attached(attachments, message_id=message_id, room_id=room_id, at=posted.at),
+        *(calls_of(directory, room, posted) if calls_bots else ()),
     ]
 
 

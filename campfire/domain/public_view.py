@@ -181,6 +181,16 @@ def _status_view(
     return {"id": event.user_id, "by": event.by}
 
 
+def _bot_called_view(event: happened.BotCalled) -> View:
+    return {
+        "bot_id": event.bot_id,
+        "message_id": event.message_id,
+        "room_id": event.room_id,
+        "user": {"id": event.user_id, "name": event.user_name},
+        "command": event.command,
+    }
+
+
 _VIEWS: dict[type[Event], Callable[[Any], View]] = {
     happened.AccountCreated: lambda event: {"name": event.name},
     happened.UserCreated: lambda event: {"id": event.user_id, "name": event.name, "role": event.role},
@@ -227,6 +237,14 @@ _VIEWS: dict[type[Event], Callable[[Any], View]] = {
     happened.WebhookSecretRotated: _webhook_view,
     happened.WebhookDeleted: _webhook_view,
     happened.WebhookTested: _webhook_view,
+    happened.BotKeySet: lambda event: {"id": event.bot_id, "by": event.by},
+    happened.BotWebhookSet: lambda event: {"id": event.bot_id, "by": event.by, "url": event.url},
+    happened.BotCommandsSet: lambda event: {
+        "id": event.bot_id,
+        "by": event.by,
+        "commands": [{"name": each.name, "description": each.description} for each in event.commands],
+    },
+    happened.BotCalled: _bot_called_view,
 }
 
 
@@ -280,4 +298,8 @@ _AUDIENCES: dict[type[Event], Callable[[Any], Audience]] = {
     happened.WebhookSecretRotated: lambda _: ADMINISTRATORS,
     happened.WebhookDeleted: lambda _: ADMINISTRATORS,
     happened.WebhookTested: lambda _: ADMINISTRATORS,
+    happened.BotKeySet: lambda _: ADMINISTRATORS,
+    happened.BotWebhookSet: lambda _: ADMINISTRATORS,
+    happened.BotCommandsSet: lambda _: EVERYONE,
+    happened.BotCalled: lambda event: Audience("user", event.bot_id),
 }

@@ -9,12 +9,13 @@ SOUNDS = (
     "rooster", "siren", "sparkle", "splash", "tada", "thunder", "train", "trombone", "whistle", "wolf",
 )  # fmt: skip
 
-_COMMAND = "/play "
+COMMAND = "play"
+_BEGINNING = f"/{COMMAND} "
 
 
 def sound_of(body: str) -> str | None:
     """The sound that a message plays, if it is one."""
-    if not body.startswith(_COMMAND):
+    if not body.startswith(_BEGINNING):
         return None
-    name = body[len(_COMMAND) :].strip().casefold()
+    name = body[len(_BEGINNING) :].strip().casefold()
     return name if name in SOUNDS else None

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from campfire.domain.events import LinkPurpose, Role, RoomKind, UserStatus
+from campfire.domain.events import BotCommand, LinkPurpose, Role, RoomKind, UserStatus
 
 
 class AccountState(msgspec.Struct):
@@ -43,6 +43,16 @@ class UserState(msgspec.Struct):
     def must_lose_messages(self) -> bool:
         """Whether what they said has to go, and has not gone yet."""
         return self.status in ("banned", "removed") and not self.messages_removed
+
+
+class BotState(msgspec.Struct):
+    """What a bot has beside what every user has. `sealed_token` opens with the server's key file."""
+
+    user_id: str
+    token_hash: str | None = None
+    sealed_token: str | None = None
+    webhook_url: str | None = None
+    commands: tuple[BotCommand, ...] = ()
 
 
 class SessionState(msgspec.Struct):

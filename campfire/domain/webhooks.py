@@ -1,7 +1,6 @@
 """Webhook endpoints: who may make them, and what they may ask for."""
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from campfire.domain import events as happened
 from campfire.domain.accounts import require_administrator
@@ -9,8 +8,7 @@ from campfire.domain.directory import Directory
 from campfire.domain.errors import ValidationFailed, WebhookNotFound
 from campfire.domain.events import NewEvent, WebhookCreated, WebhookDeleted, WebhookSecretRotated, WebhookTested
 from campfire.domain.states import WebhookState
-
-MAX_URL = 2_000
+from campfire.domain.web_addresses import require_usable_url
 
 EVENT_TYPES: frozenset[str] = frozenset(
     event.topic
@@ -48,7 +46,7 @@ def decide_create_webhook(
 ) -> list[NewEvent]:
     """Add an endpoint; administrators may. Raises `PermissionDenied`, `ValidationFailed`, `RoomNotFound`."""
     require_administrator(directory, actor_id)
-    _require_usable_url(url)
+    require_usable_url(url, "url")
     _require_known_events(events)
     if rooms is not None:
         if not rooms:
@@ -101,24 +99,6 @@ def administered_webhook(directory: Directory, webhook_id: str, actor_id: str) -
     if webhook is None:
         raise WebhookNotFound("There is no webhook with this id.")
     return webhook
-
-
-def _require_usable_url(url: str) -> None:
-    if len(url) > MAX_URL:
-        raise _refused("url", f"is longer than {MAX_URL} characters")
-    if any(character.isspace() or not character.isprintable() for character in url):
-        raise _refused("url", "must not hold spaces or control characters")
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
-    except ValueError as error:
-        raise _refused("url", f"is not an address: {error}") from error
-    if parts.scheme not in ("http", "https"):
-        raise _refused("url", "must begin with http:// or https://")
-    if not host:
-        raise _refused("url", "names no host")
-    if parts.username is not None or parts.password is not None:
-        raise _refused("url", "must not hold a user name or password")
 
 
 def _require_known_events(events: Sequence[str]) -> None:

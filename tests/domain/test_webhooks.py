@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from campfire.domain.errors import DomainError, PermissionDenied, RoomNotFound, ValidationFailed, WebhookNotFound
 from campfire.domain.events import NewEvent, WebhookCreated
+from campfire.domain.web_addresses import MAX_URL
 from campfire.domain.webhooks import (
     EVENT_TYPES,
-    MAX_URL,
     decide_create_webhook,
     decide_delete_webhook,
     decide_rotate_secret,

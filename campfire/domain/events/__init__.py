@@ -22,6 +22,7 @@ from campfire.domain.events.base import (
     SessionEnd,
     UserStatus,
 )
+from campfire.domain.events.bots import BotCalled, BotCommand, BotCommandsSet, BotKeySet, BotWebhookSet
 from campfire.domain.events.imports import ImportProgressed
 from campfire.domain.events.messages import (
     BoostAdded,
@@ -99,6 +100,10 @@ ALL_EVENTS: tuple[type[Event], ...] = (
     UserBanned,
     UserMessagesRemoved,
     NicknameChanged,
+    BotKeySet,
+    BotWebhookSet,
+    BotCommandsSet,
+    BotCalled,
     SessionStarted,
     SessionEnded,
     SignInLinkMade,
@@ -150,6 +155,11 @@ __all__ = [
     "AvatarSet",
     "BoostAdded",
     "BoostRemoved",
+    "BotCalled",
+    "BotCommand",
+    "BotCommandsSet",
+    "BotKeySet",
+    "BotWebhookSet",
     "DeletionReason",
     "DeliveryReplayRequested",
     "EmailChanged",

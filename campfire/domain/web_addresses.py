@@ -1,0 +1,30 @@
+"""Addresses of other people's services, as far as they can be judged without going there."""
+
+from urllib.parse import urlsplit
+
+from campfire.domain.errors import ValidationFailed
+
+MAX_URL = 2_000
+
+
+def require_usable_url(url: str, field: str) -> None:
+    """Raises `ValidationFailed` naming `field`, unless `url` is an http or https address without credentials."""
+    if len(url) > MAX_URL:
+        raise _refused(field, f"is longer than {MAX_URL} characters")
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise _refused(field, "must not hold spaces or control characters")
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _refused(field, f"is not an address: {error}") from error
+    if parts.scheme not in ("http", "https"):
+        raise _refused(field, "must begin with http:// or https://")
+    if not host:
+        raise _refused(field, "names no host")
+    if parts.username is not None or parts.password is not None:
+        raise _refused(field, "must not hold a user name or password")
+
+
+def _refused(field: str, message: str) -> ValidationFailed:
+    return ValidationFailed(f"{field} {message}.", errors=[{"field": field, "message": message}])
