@@ -88,6 +88,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Small pictures made from blobs; may be thrown away at any time."""
         return self.data / "thumbnails"
 
+    def thumbnail_path(self, digest: str, side: int | None = None) -> Path:
+        """The small picture of a blob; with `side` a smaller one, of so many pixels."""
+        name = digest if side is None else f"{digest}-{side}"
+        return self.thumbnails_path / digest[:2] / f"{name}.webp"
+
     @property
     def lock_path(self) -> Path:
         return self.data / "server.lock"

@@ -92,6 +92,12 @@ async def read_invitation(request: web.Request) -> web.Response:
     return answer(schemas.Invitation(account=directory.account.name))
 
 
+async def read_styles(request: web.Request) -> web.Response:
+    account = request.app[ENGINE].directory.account
+    styles = account.custom_styles if account is not None else ""
+    return web.Response(text=styles, content_type="text/css", charset="utf-8", headers={"Cache-Control": "no-cache"})
+
+
 async def change_account(request: web.Request) -> web.Response:
     actor = authenticated(request)
     engine = request.app[ENGINE]
@@ -180,6 +186,15 @@ ROUTES = (
         {200: schemas.Account},
         body=schemas.ChangeAccount,
         errors=("PERMISSION_DENIED",),
+    ),
+    Route(
+        "GET",
+        "/api/v1/account/styles.css",
+        read_styles,
+        "The account's own styles, for every page to load last",
+        {200: None},
+        signed_in=False,
+        gives=("text/css",),
     ),
     Route(
         "POST",

@@ -47,13 +47,12 @@ async def read_thumbnail(request: web.Request) -> web.StreamResponse:
     attachment = await _readable(request)
     if attachment.kind != "image":
         raise AttachmentNotFound("Only pictures have thumbnails.")
-    settings = request.app[ENGINE].settings
-    target = settings.thumbnails_path / attachment.digest[:2] / f"{attachment.digest}.webp"
+    target = request.app[ENGINE].settings.thumbnail_path(attachment.digest)
     if not target.exists():
         source = request.app[BLOBS].path(attachment.digest)
         if not await request.app[THUMBNAILS].make_thumbnail(source, target):
             raise AttachmentNotFound("No thumbnail can be made of this picture.")
-    return web.FileResponse(target, headers={**_headers(), "Content-Type": "image/webp"})
+    return web.FileResponse(target, headers={**file_headers(), "Content-Type": "image/webp"})
 
 
 def blob_response(request: web.Request, digest: str, headers: dict[str, str]) -> web.StreamResponse:
@@ -61,10 +60,11 @@ def blob_response(request: web.Request, digest: str, headers: dict[str, str]) ->
     path = request.app[BLOBS].path(digest)
     if not path.is_file():
         raise AttachmentNotFound("The file is not there any more.")
-    return web.FileResponse(path, chunk_size=256 * 1024, headers={**_headers(), **headers})
+    return web.FileResponse(path, chunk_size=256 * 1024, headers={**file_headers(), **headers})
 
 
-def _headers() -> dict[str, str]:
+def file_headers() -> dict[str, str]:
+    """What makes a browser keep a file, and run nothing of it."""
     return {
         "Content-Security-Policy": FILE_POLICY,
         "Cross-Origin-Resource-Policy": "same-origin",

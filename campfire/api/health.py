@@ -23,6 +23,10 @@ async def alive(_request: web.Request) -> web.Response:
     return answer(schemas.Alive())
 
 
+async def up(request: web.Request) -> web.Response:
+    return await alive(request)
+
+
 async def ready(request: web.Request) -> web.Response:
     health = await _health(request)
     return answer(health, 503 if health.status == "unavailable" else 200)
@@ -115,6 +119,14 @@ def _feed_detail(connections: int, alarms: int) -> str:
 
 
 ROUTES = (
+    Route(
+        "GET",
+        "/up",
+        up,
+        "The same as /health/live, under ONCE Campfire's address",
+        {200: schemas.Alive},
+        signed_in=False,
+    ),
     Route("GET", "/health/live", alive, "Whether the process answers", {200: schemas.Alive}, signed_in=False),
     Route(
         "GET",

@@ -6,16 +6,19 @@ from pathlib import Path
 
 from aiohttp import web
 
-from campfire.api.attachments import FOR_A_YEAR, blob_response
+from campfire.api.attachments import FOR_A_YEAR, blob_response, file_headers
 from campfire.api.auth import Actor, authenticated
 from campfire.api.keys import BLOBS, ENGINE, THUMBNAILS
-from campfire.api.routes import Route, no_content
+from campfire.api.routes import Query, Route, no_content
 from campfire.api.uploads import of_body
 from campfire.blobs.initials import initials_svg
 from campfire.domain.accounts import decide_set_logo, require_administrator
 from campfire.domain.errors import AttachmentNotFound, ValidationFailed
 from campfire.domain.people import decide_set_avatar
 
+LOGO_SIDE = 512
+SMALL_LOGO_SIDE = 192
+"""Pixels; what a browser wants of an app that is installed."""
 MOST_BYTES = 20_000_000
 """Of the picture that somebody brings; what is kept of it is small."""
 
@@ -49,7 +52,14 @@ async def read_logo(request: web.Request) -> web.StreamResponse:
     account = request.app[ENGINE].directory.account
     if account is None or account.logo is None:
         raise AttachmentNotFound("The account has no logo.")
-    return blob_response(request, account.logo, {"Content-Type": "image/webp"})
+    if request.query.get("size") != str(SMALL_LOGO_SIDE):
+        return blob_response(request, account.logo, {"Content-Type": "image/webp"})
+    small = request.app[ENGINE].settings.thumbnail_path(account.logo, SMALL_LOGO_SIDE)
+    if not small.exists():
+        source = request.app[BLOBS].path(account.logo)
+        if not await request.app[THUMBNAILS].make_thumbnail(source, small, SMALL_LOGO_SIDE, SMALL_LOGO_SIDE):
+            raise AttachmentNotFound("The logo is not there any more.")
+    return web.FileResponse(small, headers={**file_headers(), "Content-Type": "image/webp"})
 
 
 async def set_logo(request: web.Request) -> web.Response:
@@ -86,7 +96,11 @@ async def _picture(request: web.Request, *, square: bool) -> str:
     brought = await blobs.take(of_body(request), MOST_BYTES)
     with tempfile.TemporaryDirectory(dir=request.app[ENGINE].settings.data, prefix=".picture-") as directory:
         small, source = Path(directory) / "small.webp", blobs.path(brought.digest)
-        made = thumbnails.make_avatar(source, small) if square else thumbnails.make_thumbnail(source, small, 512, 512)
+        made = (
+            thumbnails.make_avatar(source, small)
+            if square
+            else thumbnails.make_thumbnail(source, small, LOGO_SIDE, LOGO_SIDE)
+        )
         if not await made:
             raise ValidationFailed(
                 "This is not a picture that can be read; send PNG, JPEG, GIF, WebP or AVIF.",
@@ -130,8 +144,9 @@ ROUTES = (
         "GET",
         _LOGO,
         read_logo,
-        "The account's picture",
+        "The account's picture, at most 512 pixels wide and high",
         {200: None},
+        queries=(Query("size", {"type": "integer", "enum": [LOGO_SIDE, SMALL_LOGO_SIDE]}, "pixels"),),
         signed_in=False,
         errors=("ATTACHMENT_NOT_FOUND",),
         gives=("image/webp",),

@@ -74,6 +74,7 @@ def room_view(
         member_count=len(room.members),
         members=sorted(room.members) if with_members or room.kind == "direct" else None,
         involvement=directory.involvement(room.id, user_id) if user_id in room.members else None,
+        read_position=directory.read_position(room.id, user_id),
         unread=unread.messages,
         unread_mentions=unread.mentions,
         last_message_at=iso_from_ms(room.last_message_at) if room.last_message_at else None,

@@ -78,6 +78,6 @@ class BlobCollector:
         return removed
 
     def _remove(self, digest: str, modified: float) -> bool:
-        thumbnail = self._engine.settings.thumbnails_path / digest[:2] / f"{digest}.webp"
-        thumbnail.unlink(missing_ok=True)
+        for thumbnail in (self._engine.settings.thumbnails_path / digest[:2]).glob(f"{digest}*.webp"):
+            thumbnail.unlink(missing_ok=True)
         return self._blobs.remove(digest, unless_newer_than=modified)

@@ -340,5 +340,7 @@ async def test_the_account_has_a_logo(chat: "Chat", ada: "Client", bob: "Client"
     assert await collector.collect() == 1  # the picture as it was brought
     _, headers, content = await fetched(chat.nobody(), url)
     assert headers["Content-Type"] == "image/webp" and Image.open(io.BytesIO(content)).size == (512, 256)
+    _, _, small = await fetched(chat.nobody(), f"{url}&size=192")
+    assert Image.open(io.BytesIO(small)).size == (192, 96)
     assert (await ada.delete("/api/v1/account/logo")).status == 204
     assert (await chat.nobody().get("/api/v1/welcome")).json["logo_url"] is None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 async def test_a_healthy_server_says_so_without_a_password(chat: "Chat") -> None:
     """Probes need no session: alive, ready, and each part with what was found."""
     nobody = chat.nobody()
-    for path in ("/health/live", "/health/ready", "/health"):
+    for path in ("/up", "/health/live", "/health/ready", "/health"):
         assert (await nobody.get(path)).status == 200
     health = (await nobody.get("/health")).json
     assert health["status"] == "ok" and health["position"] == chat.engine.position

@@ -214,6 +214,8 @@ async def test_administrators_change_the_account(chat: "Chat", ada: "Client", bo
     assert {name: changed[name] for name in wanted} == wanted
     assert (await ada.patch("/api/v1/account", {"retention_days": 0})).json["name"] == "Boiler Room"
     assert (await bob.patch("/api/v1/account", {"name": "Mine"})).code == "PERMISSION_DENIED"
+    styles = await chat.nobody().get("/api/v1/account/styles.css")
+    assert (styles.text, styles.headers["Content-Type"]) == (wanted["custom_styles"], "text/css; charset=utf-8")
     assert (await chat.nobody().get("/api/v1/welcome")).json == {
         "set_up": True,
         "name": "Boiler Room",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from campfire.api.schemas.base import Answer, Id, Name, Request, Time
+from campfire.api.schemas.base import Answer, Id, Name, Position, Request, Time
 from campfire.api.schemas.people import User
 from campfire.domain.events import Involvement
 
@@ -38,7 +38,10 @@ class MarkRead(Request, frozen=True, kw_only=True):
 
 
 class Room(Answer, frozen=True, kw_only=True):
-    """A room as one person sees it. `number` is short and never changes."""
+    """A room as one person sees it: `unread` messages follow after `read_position`, the last that they have read.
+
+    `number` is short and never changes.
+    """
 
     id: str
     number: int
@@ -50,6 +53,7 @@ class Room(Answer, frozen=True, kw_only=True):
     member_count: int
     members: list[str] | None = None
     involvement: Involvement | None = None
+    read_position: Position = 0
     unread: int = 0
     unread_mentions: int = 0
     last_message_at: Time | None = None
