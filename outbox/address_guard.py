@@ -59,11 +59,16 @@ class AddressBlocked(OSError):
 
 
 class AddressGuard:
-    """Decides about addresses. `allowed` are networks that the administrator opened; `own_port` is ours."""
+    """Decides about addresses. `allowed` are networks that the administrator opened, by the `setting` that a
+    refusal names; `own_port` is ours.
+    """
 
-    def __init__(self, allowed: Sequence[Network] = (), own_port: int | None = None) -> None:
+    def __init__(
+        self, allowed: Sequence[Network] = (), own_port: int | None = None, *, setting: str = "CAMPFIRE_WEBHOOK_ALLOW"
+    ) -> None:
         self._allowed = tuple(allowed)
         self._own_port = own_port
+        self._setting = setting
 
     def check(self, address: str, port: int) -> None:
         """Raises `AddressBlocked` with the reason, unless `address` (in numbers) may be reached at `port`."""
@@ -86,9 +91,9 @@ class AddressGuard:
         if not address.is_global or any(
             address in network for network in _NOT_PUBLIC if network.version == address.version
         ):
-            raise AddressBlocked(f"{address} is not a public address; CAMPFIRE_WEBHOOK_ALLOW can allow its network")
+            raise AddressBlocked(f"{address} is not a public address; {self._setting} can allow its network")
         if port not in _LOW_PORTS and port < 1024:
-            raise AddressBlocked(f"port {port} is not one that webhooks use")
+            raise AddressBlocked(f"port {port} is not one that the web uses")
 
 
 class GuardedResolver(AbstractResolver):

@@ -8,12 +8,11 @@ from typing import Literal
 
 import aiohttp
 import msgspec
-from yarl import URL
 
-from campfire import __version__
 from campfire.clock import Clock
 from outbox import signing
-from outbox.address_guard import AddressBlocked, AddressGuard, GuardedResolver, is_numeric
+from outbox.address_guard import AddressBlocked, AddressGuard
+from outbox.guarded_http import blocked_within, open_guarded_session, usable_target
 from outbox.schedule import retry_after_seconds
 
 FailureClass = Literal["network", "timeout", "tls", "status", "redirect", "blocked", "expired"]
@@ -55,17 +54,7 @@ class Sender:
         self._session: aiohttp.ClientSession
 
     async def open(self) -> None:
-        connector = aiohttp.TCPConnector(
-            resolver=GuardedResolver(self._guard), use_dns_cache=False, limit=0, keepalive_timeout=30
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None),
-            headers={"User-Agent": f"Campfire/{__version__}", "Accept-Encoding": "identity"},
-        )
+        self._session = open_guarded_session(self._guard)
 
     async def close(self) -> None:
         await self._session.close()
@@ -90,9 +79,7 @@ class Sender:
         headers = signing.headers(webhook_id, self._clock.now_ms() // 1000, payload, secrets)
         headers["Content-Type"] = "application/json"
         try:
-            target = _usable(url)
-            if is_numeric(target.host or ""):
-                self._guard.check((target.host or "").strip("[]"), target.port or 0)
+            target = usable_target(self._guard, url)
             response = await self._session.post(target, data=payload, headers=headers, allow_redirects=False)
         except AddressBlocked as error:
             return Outcome("blocked", str(error))
@@ -101,7 +88,7 @@ class Sender:
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             return Outcome("tls", _plain(error))
         except (aiohttp.ClientError, OSError) as error:
-            blocked = _blocked_within(error)
+            blocked = blocked_within(error)
             if blocked is not None:
                 return Outcome("blocked", str(blocked))
             return Outcome("network", _plain(error))
@@ -140,26 +127,5 @@ class Sender:
         return body
 
 
-def _usable(url: str) -> URL:
-    """Raises `ValueError` for what no webhook may be: another scheme, no host, credentials in the address."""
-    target = URL(url)
-    if target.scheme not in ("http", "https") or not target.host:
-        raise ValueError("it must be http:// or https:// and name a host")
-    if target.user is not None or target.password is not None:
-        raise ValueError("it must not hold a user name or password")
-    return target
-
-
 def _plain(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:500]
-
-
-def _blocked_within(error: BaseException) -> AddressBlocked | None:
-    """aiohttp wraps what a resolver raises."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, AddressBlocked):
-            return seen
-        inner = getattr(seen, "os_error", None)
-        seen = inner if isinstance(inner, BaseException) and inner is not seen else seen.__cause__
-    return None
