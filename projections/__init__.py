@@ -7,6 +7,7 @@ from projections import (
     bots,
     email_claims,
     imports,
+    link_previews,
     memberships,
     mentions,
     messages,
@@ -38,6 +39,7 @@ ALL: tuple[Projection, ...] = (
     mentions.PROJECTION,  # after messages: it finds an edited message's position there
     boosts.PROJECTION,
     attachments.PROJECTION,
+    link_previews.PROJECTION,
     saved_messages.PROJECTION,
     thread_reads.PROJECTION,
     searches.PROJECTION,

@@ -9,6 +9,8 @@ from campfire.domain.events import (
     MessageEdited,
     MessagePinned,
     MessagePosted,
+    MessagePreviewed,
+    MessagePreviewsRemoved,
     MessageScrubbed,
     MessageUnpinned,
     RecordedEvent,
@@ -34,6 +36,7 @@ CREATE TABLE messages (
     has_attachments   INTEGER NOT NULL DEFAULT 0,
     pinned_at         INTEGER,
     pinned_by         TEXT,
+    without_previews  INTEGER NOT NULL DEFAULT 0,  -- somebody wants none of its links shown
     version           INTEGER NOT NULL
 ) STRICT;
 """
@@ -98,6 +101,16 @@ def _scrubbed(connection: sqlite3.Connection, event: MessageScrubbed, recorded: 
     )
 
 
+def _previewed(connection: sqlite3.Connection, event: MessagePreviewed, recorded: RecordedEvent) -> None:
+    connection.execute("UPDATE messages SET version = ? WHERE id = ?", (recorded.version, event.message_id))
+
+
+def _previews_removed(connection: sqlite3.Connection, event: MessagePreviewsRemoved, recorded: RecordedEvent) -> None:
+    connection.execute(
+        "UPDATE messages SET without_previews = 1, version = ? WHERE id = ?", (recorded.version, event.message_id)
+    )
+
+
 def _pinned(connection: sqlite3.Connection, event: MessagePinned, _: RecordedEvent) -> None:
     # A pin and a deletion may have been decided side by side; what is deleted stays unpinned.
     connection.execute(
@@ -112,7 +125,7 @@ def _unpinned(connection: sqlite3.Connection, event: MessageUnpinned, _: Recorde
 
 PROJECTION = Projection(
     "messages",
-    4,
+    5,
     ("messages",),
     SCHEMA,
     {
@@ -120,6 +133,8 @@ PROJECTION = Projection(
         MessageEdited: each(_edited),
         MessageDeleted: each(_deleted),
         MessageScrubbed: each(_scrubbed),
+        MessagePreviewed: each(_previewed),
+        MessagePreviewsRemoved: each(_previews_removed),
         MessagePinned: each(_pinned),
         MessageUnpinned: each(_unpinned),
     },

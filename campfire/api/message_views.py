@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from campfire.api import schemas
-from campfire.domain.events import Attachment
+from campfire.domain.events import Attachment, LinkPreview
 from campfire.domain.sounds import sound_of
 from campfire.iso_times import iso_from_ms
 from projections.queries.details import BoostRow, Details, MentionRow, ThreadRow, details_of
@@ -40,6 +40,21 @@ def attachment_view(attachment: Attachment) -> schemas.Attachment:
     )
 
 
+def link_preview_view(preview: LinkPreview) -> schemas.LinkPreview:
+    image = preview.image
+    return schemas.LinkPreview(
+        id=preview.id,
+        link=preview.link,
+        url=preview.url,
+        title=preview.title,
+        description=preview.description,
+        site_name=preview.site_name,
+        image_url=None if image is None else f"/api/v1/link-previews/{preview.id}/image",
+        image_width=None if image is None else image.width,
+        image_height=None if image is None else image.height,
+    )
+
+
 def boost_view(boost: BoostRow) -> schemas.Boost:
     return schemas.Boost(
         id=boost.id,
@@ -68,6 +83,7 @@ def _view(row: MessageRow, details: Details) -> schemas.Message:
         thread=_thread(details.threads.get(row.id)),
         boosts=[boost_view(each) for each in details.boosts.get(row.id, ())],
         attachments=[attachment_view(each) for each in details.attachments.get(row.id, ())],
+        link_previews=[link_preview_view(each) for each in details.link_previews.get(row.id, ())],
         pinned=row.pinned_at is not None,
         saved=row.id in details.saved,
         sound=sound_of(row.body),

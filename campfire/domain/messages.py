@@ -32,7 +32,8 @@ _GRAPHEME = regex.compile(r"\X")
 class MessageState(msgspec.Struct, frozen=True):
     """What a decision about an existing message needs. `version` is its stream's last.
 
-    `thread_id` is the first message of the thread that it belongs to as a reply.
+    `thread_id` is the first message of the thread that it belongs to as a reply. `without_previews`: somebody
+    removed its link previews, and wants no others.
     """
 
     id: str
@@ -44,6 +45,7 @@ class MessageState(msgspec.Struct, frozen=True):
     thread_id: str | None = None
     pinned: bool = False
     has_attachments: bool = False
+    without_previews: bool = False
 
 
 def fit_body(body: str, *, truncate: bool, may_be_blank: bool = False) -> tuple[str, int | None]:
@@ -139,7 +141,7 @@ def decide_edit(
 
     Raises `MessageNotFound`, `PermissionDenied`, `RoomAccessDenied`, `RoomArchivedError`, and what `fit_body` raises.
     """
-    _require_changeable(directory, message, actor_id)
+    require_changeable(directory, message, actor_id)
     kept, original_length = fit_body(body, truncate=truncate, may_be_blank=message.has_attachments)
     if kept == message.body:
         return []
@@ -157,7 +159,7 @@ def decide_edit(
 
 def decide_delete(directory: Directory, message: MessageState, *, actor_id: str, at: int) -> list[NewEvent]:
     """Delete the message; its author and administrators may. Raises as `decide_edit`."""
-    _require_changeable(directory, message, actor_id)
+    require_changeable(directory, message, actor_id)
     deleted = MessageDeleted(at=at, message_id=message.id, room_id=message.room_id, by=actor_id)
     return [NewEvent(message.id, message.version + 1, deleted)]
 
@@ -168,7 +170,8 @@ def removed(message_id: str, room_id: str, version: int, reason: DeletionReason,
     return NewEvent(message_id, version + 1, deleted)
 
 
-def _require_changeable(directory: Directory, message: MessageState, actor_id: str) -> None:
+def require_changeable(directory: Directory, message: MessageState, actor_id: str) -> None:
+    """Raises `MessageNotFound`, `PermissionDenied`, `RoomAccessDenied`, `RoomArchivedError`."""
     room = readable_room(directory, message.room_id, actor_id)
     if message.deleted:
         raise MessageNotFound("The message has been deleted.")

@@ -102,7 +102,32 @@ def _deleted_view(event: happened.MessageDeleted) -> View:
     }
 
 
-def _pin_view(event: happened.MessagePinned | happened.MessageUnpinned) -> View:
+def _previewed_view(event: happened.MessagePreviewed) -> View:
+    return {
+        "id": event.message_id,
+        "room_id": event.room_id,
+        "link_previews": [_link_preview(each) for each in event.previews],
+    }
+
+
+def _link_preview(preview: happened.LinkPreview) -> View:
+    view: View = {
+        "id": preview.id,
+        "link": preview.link,
+        "url": preview.url,
+        "title": preview.title,
+        "description": preview.description,
+        "site_name": preview.site_name,
+        "has_image": preview.image is not None,
+    }
+    if preview.image is not None:
+        view |= {"image_width": preview.image.width, "image_height": preview.image.height}
+    return view
+
+
+def _pin_view(
+    event: happened.MessagePinned | happened.MessageUnpinned | happened.MessagePreviewsRemoved,
+) -> View:
     return {"id": event.message_id, "room_id": event.room_id, "by": event.by}
 
 
@@ -221,6 +246,8 @@ _VIEWS: dict[type[Event], Callable[[Any], View]] = {
     happened.MessagePosted: posted_view,
     happened.MessageEdited: _edited_view,
     happened.MessageDeleted: _deleted_view,
+    happened.MessagePreviewed: _previewed_view,
+    happened.MessagePreviewsRemoved: _pin_view,
     happened.MessagePinned: _pin_view,
     happened.MessageUnpinned: _pin_view,
     happened.MessageSaved: _saved_view,
@@ -286,6 +313,8 @@ _AUDIENCES: dict[type[Event], Callable[[Any], Audience]] = {
     happened.MessagePosted: _of_room,
     happened.MessageEdited: _of_room,
     happened.MessageDeleted: _of_room,
+    happened.MessagePreviewed: _of_room,
+    happened.MessagePreviewsRemoved: _of_room,
     happened.MessagePinned: _of_room,
     happened.MessageUnpinned: _of_room,
     happened.MessageSaved: _of_user,

@@ -6,6 +6,7 @@ from campfire.domain.events import (
     Event,
     MessageEdited,
     MessagePosted,
+    MessagePreviewed,
     MessageScrubbed,
     NewEvent,
     Tombstone,
@@ -22,6 +23,8 @@ def tombstone_of(event: Event) -> Event | None:
         return msgspec.structs.replace(event, body="", mentions=(), attachments=(), scrubbed=True)
     if isinstance(event, MessageEdited) and not event.scrubbed:
         return msgspec.structs.replace(event, body="", mentions=(), scrubbed=True)
+    if isinstance(event, MessagePreviewed) and not event.scrubbed:
+        return msgspec.structs.replace(event, previews=(), scrubbed=True)
     if isinstance(event, UploadFinished) and not event.scrubbed:
         nothing = msgspec.structs.replace(event.attachment, name="", digest="")
         return msgspec.structs.replace(event, attachment=nothing, scrubbed=True)

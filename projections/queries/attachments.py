@@ -80,9 +80,10 @@ async def needed_among(read_models: ReadModels, digests: Collection[str]) -> set
     marks, values = ",".join("?" * len(digests)), tuple(digests)
     rows = await read_models.rows(
         f"SELECT digest FROM attachments INDEXED BY attachments_of_digest WHERE digest IN ({marks})"
+        f" UNION SELECT digest FROM link_previews INDEXED BY link_previews_of_digest WHERE digest IN ({marks})"
         f" UNION SELECT avatar FROM users WHERE avatar IN ({marks})"
         f" UNION SELECT logo FROM account WHERE logo IN ({marks})",
-        (*values, *values, *values),
+        values * 4,
     )
     return {row[0] for row in rows}
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from campfire.domain.boosts import BoostState
-from campfire.domain.events import Attachment
-from projections.queries import attachments
+from campfire.domain.events import Attachment, LinkPreview
+from projections.queries import attachments, link_previews
 from projections.read_models import ReadModels
 
 
@@ -46,12 +46,13 @@ class Details(msgspec.Struct, frozen=True):
     threads: dict[str, ThreadRow]
     saved: set[str]
     attachments: dict[str, list[Attachment]]
+    link_previews: dict[str, list[LinkPreview]]
 
 
 async def details_of(read_models: ReadModels, message_ids: Collection[str], user_id: str) -> Details:
     """Mentions, boosts and threads of these messages, and which of them `user_id` has saved."""
     if not message_ids:
-        return Details({}, {}, {}, set(), {})
+        return Details({}, {}, {}, set(), {}, {})
     ids, marks = tuple(message_ids), ",".join("?" * len(message_ids))
     mentions: dict[str, list[MentionRow]] = {}
     for message_id, *row in await read_models.rows(
@@ -77,6 +78,7 @@ async def details_of(read_models: ReadModels, message_ids: Collection[str], user
         {thread_id: ThreadRow(*row) for thread_id, *row in threads},
         {row[0] for row in saved},
         await attachments.of_messages(read_models, ids),
+        await link_previews.of_messages(read_models, ids),
     )
 
 

@@ -27,13 +27,14 @@ class MessageRow(msgspec.Struct, frozen=True):
     thread_id: str | None
     pinned_at: int | None
     has_attachments: int
+    without_previews: int
 
 
 COLUMNS = """
     messages.position, messages.id, messages.room_id, messages.author_id, users.name, messages.body,
     messages.created_at, messages.edited_at, messages.deleted_at, messages.client_message_id,
     messages.original_length, messages.version, messages.reply_to, messages.thread_id, messages.pinned_at,
-    messages.has_attachments
+    messages.has_attachments, messages.without_previews
 """
 _FROM = f"SELECT {COLUMNS} FROM messages JOIN users ON users.id = messages.author_id"
 _BEFORE = f"""{_FROM}
@@ -83,6 +84,7 @@ async def state(read_models: ReadModels, message_id: str) -> MessageState | None
         thread_id=row.thread_id,
         pinned=row.pinned_at is not None,
         has_attachments=bool(row.has_attachments),
+        without_previews=bool(row.without_previews),
     )
 
 

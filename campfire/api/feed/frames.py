@@ -8,11 +8,14 @@ import msgspec
 from msgspec import Meta
 
 from campfire.api.problems import Problem
-from campfire.domain.events import MessageEdited, MessagePosted, RecordedEvent
+from campfire.domain.events import MessageEdited, MessagePosted, MessagePreviewed, RecordedEvent
 from campfire.domain.public_view import View, public_view
 from campfire.iso_times import iso_from_ms
 
 encode = msgspec.json.Encoder().encode
+
+_GONE: View = {"body": "", "link_previews": []}
+"""What stands in place of the words of a message that is gone."""
 
 Ref = str | int | None
 """The client's own mark on a frame, given back with the answer."""
@@ -76,7 +79,7 @@ class EncodedEvent:
         event = self._recorded.event
         view = public_view(event)
         if self._without_text and view is not None:
-            view = {**view, "body": "", "deleted": True}
+            view = {name: _GONE.get(name, value) for name, value in view.items()} | {"deleted": True}
             view.pop("attachments", None)
         return {
             "type": "event",
@@ -145,7 +148,7 @@ def runs_of(events: Iterable[EncodedEvent], most_bytes: int) -> Iterator[Run]:
 
 def holds_text(recorded: RecordedEvent) -> bool:
     """Whether the event carries words that a later deletion takes back."""
-    return isinstance(recorded.event, (MessagePosted, MessageEdited))
+    return isinstance(recorded.event, (MessagePosted, MessageEdited, MessagePreviewed))
 
 
 def text_frame(payload: bytes) -> bytes:

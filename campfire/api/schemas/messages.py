@@ -64,6 +64,20 @@ class Attachment(Answer, frozen=True, kw_only=True):
     thumbnail_url: str | None = None
 
 
+class LinkPreview(Answer, frozen=True, kw_only=True):
+    """What a link in the body leads to, in the page's own words. `image_url` gives a small picture of its picture."""
+
+    id: str
+    link: str
+    url: str
+    title: str
+    description: str = ""
+    site_name: str = ""
+    image_url: str | None = None
+    image_width: int | None = None
+    image_height: int | None = None
+
+
 class ThreadSummary(Answer, frozen=True, kw_only=True):
     """What a message began. `unread` is one's own."""
 
@@ -91,6 +105,7 @@ class Message(Answer, frozen=True, kw_only=True):
     thread: ThreadSummary | None = None
     boosts: list[Boost] = []
     attachments: list[Attachment] = []
+    link_previews: list[LinkPreview] = []
     pinned: bool = False
     saved: bool = False
     sound: str | None = None

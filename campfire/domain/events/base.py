@@ -55,6 +55,26 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     animated: bool = False
 
 
+class PreviewImage(msgspec.Struct, frozen=True):
+    """A picture that a page shows itself with: its content (SHA-256, hex) and its size in pixels."""
+
+    digest: str
+    width: int
+    height: int
+
+
+class LinkPreview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a link leads to, in the page's own words: `link` as the message has it, `url` where the page lives."""
+
+    id: str
+    link: str
+    url: str
+    title: str
+    description: str = ""
+    site_name: str = ""
+    image: PreviewImage | None = None
+
+
 class NewEvent(msgspec.Struct, frozen=True):
     """An event that a decision wants in the log.
 

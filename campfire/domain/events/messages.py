@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import msgspec
 
-from campfire.domain.events.base import Attachment, DeletionReason, Event, Mention, Origin
+from campfire.domain.events.base import Attachment, DeletionReason, Event, LinkPreview, Mention, Origin
 
 
 class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,6 +56,27 @@ class MessageDeleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     room_id: str
     by: str
     reason: DeletionReason = "deleted"
+
+
+class MessagePreviewed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What the links in a message lead to; these instead of any before. Stream: the message's id."""
+
+    topic: ClassVar[str] = "message.previewed"
+
+    message_id: str
+    room_id: str
+    previews: tuple[LinkPreview, ...]
+    scrubbed: bool = False
+
+
+class MessagePreviewsRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody took the previews away, and there will be no others. Stream: the message's id."""
+
+    topic: ClassVar[str] = "message.previews_removed"
+
+    message_id: str
+    room_id: str
+    by: str
 
 
 class Tombstone(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from projections_support.history import History
 
 PEOPLE, ROOMS = 3, 2
 _WORDS = st.text(alphabet="abcé ñΩ漢\u0301-_'\"*", min_size=1, max_size=12).filter(str.strip)
-_STEP = st.tuples(st.integers(0, 27), st.integers(0, 5), st.integers(0, 5), _WORDS)
+_STEP = st.tuples(st.integers(0, 28), st.integers(0, 5), st.integers(0, 5), _WORDS)
 
 
 @st.composite
@@ -61,6 +61,7 @@ class _Chat:
             self.make_webhook,
             self.change_webhook,
             self.import_or_reset,
+            self.preview,
         )
 
     def post(self, one: int, other: int, text: str) -> None:
@@ -112,6 +113,22 @@ class _Chat:
     def edit(self, one: int, _other: int, text: str) -> None:
         if self.messages:
             self.history.edit(*self.messages[one % len(self.messages)], text)
+
+    def preview(self, one: int, other: int, text: str) -> None:
+        """What a message's links lead to, or that nobody wants to know."""
+        if not self.messages:
+            return
+        room_id, message_id = self.messages[one % len(self.messages)]
+        place = {"at": 25, "message_id": message_id, "room_id": room_id}
+        image = happened.PreviewImage(f"{other:064x}", 2, 1) if other % 2 else None
+        previews = tuple(
+            happened.LinkPreview(id=self.history.new_id(), link=link, url=link, title=text, image=image)
+            for link in (text, f"https://{other}.example")[: one % 3]
+        )
+        event: happened.Event = happened.MessagePreviewed(**place, previews=previews)
+        if other == 0:
+            event = happened.MessagePreviewsRemoved(**place, by="Ada")
+        self.history.record(message_id, event)
 
     def mark(self, one: int, other: int, text: str) -> None:
         """Boosts, pins, saved messages and read threads."""
