@@ -13,6 +13,7 @@ from campfire.errors import CampfireError
 
 Network = IPv4Network | IPv6Network
 OutboxMode = Literal["embedded", "external"]
+Switch = Literal["on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 STANDARD_RETRY_SCHEDULE: tuple[float, ...] = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
@@ -44,6 +45,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Hours after its deletion until what a message said is taken out of the log too."""
     upload_limit_mb: int = 100
     """The largest file that may be uploaded, in megabytes (10^6 bytes)."""
+    link_previews: Switch = "on"
+    """Whether the server asks for the pages that people link to, to show what they are."""
+    link_preview_allow: tuple[Network, ...] = ()
+    """Networks that link previews may reach although they are not public."""
     log_level: LogLevel = "info"
 
     @classmethod
@@ -170,6 +175,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "session_days": _number(1, 3650),
     "scrub_after_hours": _hours,
     "upload_limit_mb": _number(1, 1_000_000),
+    "link_previews": _one_of("on", "off"),
+    "link_preview_allow": _networks,
     "log_level": _one_of("debug", "info", "warning", "error"),
 }
 

@@ -45,6 +45,8 @@ def test_every_setting_can_be_set() -> None:
         "session_days": "1",
         "scrub_after_hours": "0.5",
         "upload_limit_mb": "5",
+        "link_previews": "off",
+        "link_preview_allow": "10.1.0.0/16",
         "log_level": "debug",
     }
     assert sorted(texts) == sorted(FIELDS)
@@ -62,6 +64,8 @@ def test_every_setting_can_be_set() -> None:
         session_days=1,
         scrub_after_hours=0.5,
         upload_limit_mb=5,
+        link_previews="off",
+        link_preview_allow=(ip_network("10.1.0.0/16"),),
         log_level="debug",
     )
 
@@ -160,6 +164,8 @@ def test_a_child_process_is_given_the_same_settings(tmp_path: Path) -> None:
         session_days=3,
         scrub_after_hours=0.5,
         upload_limit_mb=5,
+        link_previews="off",
+        link_preview_allow=(ip_network("10.1.0.0/16"),),
         log_level="debug",
     )
     defaults = Settings()

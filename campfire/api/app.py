@@ -16,6 +16,7 @@ from campfire.api import (
     boosts,
     docs_page,
     health,
+    link_previews,
     marks,
     messages,
     openapi,
@@ -42,6 +43,7 @@ from campfire.api.keys import (
     BODY_SECONDS,
     ENGINE,
     HUB,
+    LINK_PREVIEWER,
     PASSWORDS,
     RATE_LIMITER,
     REMOVER,
@@ -61,6 +63,7 @@ from campfire.errors import CampfireError
 from campfire.housekeeping.blob_collector import BlobCollector
 from campfire.housekeeping.remover import Remover
 from campfire.housekeeping.scrubber import Scrubber
+from campfire.link_previews.previewer import LinkPreviewer
 
 _LARGEST_BODY = 512 * 1024
 """64 KiB of text may take six times as much when its characters are written as JSON escapes."""
@@ -105,6 +108,7 @@ ROUTES: tuple[Route, ...] = (
     *profile.ROUTES,
     *rooms.ROUTES,
     *attachments.ROUTES,
+    *link_previews.ROUTES,
     *pictures.ROUTES,
     *search.ROUTES,
     *searches.ROUTES,
@@ -134,6 +138,8 @@ def build_app(engine: Engine, hub: FeedHub, *, body_seconds: float = 60) -> web.
     app[THUMBNAILS] = Thumbnails()
     app[REMOVER] = Remover(engine)
     app[SCRUBBER] = Scrubber(engine)
+    if engine.settings.link_previews == "on":
+        app[LINK_PREVIEWER] = LinkPreviewer(engine, app[BLOBS], app[THUMBNAILS])
     app[BODY_SECONDS] = body_seconds
     app[SIGN_IN_LIMITER] = RateLimiter(engine.clock, limit=10, seconds=180)
     if engine.settings.rate_limit_rpm:
@@ -175,6 +181,9 @@ def _add_documentation(app: web.Application) -> None:
 async def _running(app: web.Application) -> AsyncIterator[None]:
     """What runs beside the requests, and ends with them."""
     app[HUB].start()
+    previewer = app.get(LINK_PREVIEWER)
+    if previewer is not None:
+        previewer.start()
     beside = [
         asyncio.create_task(_record_expiry(app[ENGINE])),
         asyncio.create_task(_announce_read_only(app[ENGINE], app[HUB])),
@@ -183,6 +192,8 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(app[SCRUBBER].run()),
     ]
     yield
+    if previewer is not None:
+        await previewer.close()
     for task in beside:
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

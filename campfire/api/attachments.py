@@ -47,9 +47,14 @@ async def read_thumbnail(request: web.Request) -> web.StreamResponse:
     attachment = await _readable(request)
     if attachment.kind != "image":
         raise AttachmentNotFound("Only pictures have thumbnails.")
-    target = request.app[ENGINE].settings.thumbnail_path(attachment.digest)
+    return await thumbnail_response(request, attachment.digest)
+
+
+async def thumbnail_response(request: web.Request, digest: str) -> web.StreamResponse:
+    """A small picture of a blob as an answer, made when it is first asked for. Raises `AttachmentNotFound`."""
+    target = request.app[ENGINE].settings.thumbnail_path(digest)
     if not target.exists():
-        source = request.app[BLOBS].path(attachment.digest)
+        source = request.app[BLOBS].path(digest)
         if not await request.app[THUMBNAILS].make_thumbnail(source, target):
             raise AttachmentNotFound("No thumbnail can be made of this picture.")
     return web.FileResponse(target, headers={**file_headers(), "Content-Type": "image/webp"})

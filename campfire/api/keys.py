@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from campfire.api.feed.hub import FeedHub
     from campfire.api.passwords import Passwords
     from campfire.api.rate_limit import RateLimiter
+    from campfire.link_previews.previewer import LinkPreviewer
 
 ENGINE = web.AppKey("engine", Engine)
 ACTIVITY: "web.AppKey[Activity]" = web.AppKey("activity")
@@ -25,6 +26,7 @@ SIGN_IN_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("sign_in_limiter")
 BLOBS = web.AppKey("blobs", BlobStore)
 THUMBNAILS = web.AppKey("thumbnails", Thumbnails)
 REMOVER = web.AppKey("remover", Remover)
+LINK_PREVIEWER: "web.AppKey[LinkPreviewer]" = web.AppKey("link_previewer")
 SCRUBBER = web.AppKey("scrubber", Scrubber)
 BODY_SECONDS = web.AppKey("body_seconds", float)
 

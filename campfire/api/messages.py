@@ -79,7 +79,7 @@ async def edit_message(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]
     wanted = await body_of(request, schemas.EditMessage)
     message_id = request.match_info["message_id"]
-    await _change(
+    await change_message(
         engine,
         message_id,
         lambda message: decide_edit(
@@ -115,7 +115,7 @@ async def list_sounds(_request: web.Request) -> web.Response:
 async def delete_message(request: web.Request) -> web.Response:
     actor = authenticated(request)
     engine = request.app[ENGINE]
-    await _change(
+    await change_message(
         engine,
         request.match_info["message_id"],
         lambda message: decide_delete(engine.directory, message, actor_id=actor.user_id, at=engine.clock.now_ms()),
@@ -123,7 +123,7 @@ async def delete_message(request: web.Request) -> web.Response:
     return no_content()
 
 
-async def _change(engine: Engine, message_id: str, decide: Callable[[MessageState], Sequence[NewEvent]]) -> None:
+async def change_message(engine: Engine, message_id: str, decide: Callable[[MessageState], Sequence[NewEvent]]) -> None:
     """Decide from the message as it is; again from how it is then, if somebody else was faster."""
     for _ in range(_TRIES):
         events = decide(await required_state(engine, message_id))
@@ -179,7 +179,7 @@ async def _shown(engine: Engine, message_id: str, room_id: str) -> MessageRow:
 
 
 _ROOM = ("ROOM_NOT_FOUND", "ROOM_ACCESS_DENIED")
-_CHANGE = ("MESSAGE_NOT_FOUND", "PERMISSION_DENIED", "ROOM_ACCESS_DENIED", "ROOM_ARCHIVED")
+CHANGE_ERRORS = ("MESSAGE_NOT_FOUND", "PERMISSION_DENIED", "ROOM_ACCESS_DENIED", "ROOM_ARCHIVED")
 _ANCHOR = {"type": "string"}
 
 ROUTES = (
@@ -222,7 +222,7 @@ ROUTES = (
         "Edit a message",
         {200: schemas.Message},
         body=schemas.EditMessage,
-        errors=(*_CHANGE, "MESSAGE_TOO_LONG"),
+        errors=(*CHANGE_ERRORS, "MESSAGE_TOO_LONG"),
     ),
     Route(
         "GET",
@@ -240,5 +240,7 @@ ROUTES = (
         {200: schemas.Sounds},
         signed_in=False,
     ),
-    Route("DELETE", "/api/v1/messages/{message_id}", delete_message, "Delete a message", {204: None}, errors=_CHANGE),
+    Route(
+        "DELETE", "/api/v1/messages/{message_id}", delete_message, "Delete a message", {204: None}, errors=CHANGE_ERRORS
+    ),
 )

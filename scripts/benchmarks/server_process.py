@@ -45,6 +45,7 @@ def campfire_server(data: Path) -> Iterator[Running]:
         "CAMPFIRE_HOST": HOST,
         "CAMPFIRE_PORT": str(port),
         "CAMPFIRE_OUTBOX": "external",
+        "CAMPFIRE_LINK_PREVIEWS": "off",
         "PYTHONPATH": str(ROOT),
     }
     said = data.with_suffix(".log")

@@ -250,7 +250,7 @@ class Server:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    engine = await Engine.open(Settings(data=tmp_path / "data"), clock=SystemClock())
+    engine = await Engine.open(Settings(data=tmp_path / "data", link_previews="off"), clock=SystemClock())
     hub = FeedHub(engine)
     runner = web.AppRunner(build_app(engine, hub), access_log=None, shutdown_timeout=2)
     await runner.setup()

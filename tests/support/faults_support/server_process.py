@@ -20,7 +20,13 @@ class ServerProcess:
         self.url = ""
         self.output: list[str] = []
         self._command = [sys.executable, str(entry)] if entry else [sys.executable, "-m", "campfire.cli", "serve"]
-        self._settings = {"CAMPFIRE_OUTBOX": "external", "CAMPFIRE_HOST": "127.0.0.1", "CAMPFIRE_PORT": "0"} | settings
+        # Without link previews: no test asks anybody outside for anything.
+        self._settings = {
+            "CAMPFIRE_OUTBOX": "external",
+            "CAMPFIRE_HOST": "127.0.0.1",
+            "CAMPFIRE_PORT": "0",
+            "CAMPFIRE_LINK_PREVIEWS": "off",
+        } | settings
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
