@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -12,6 +13,7 @@ MOST_LINKS = 3
 MAX_LINK = 2_000
 """Characters; a longer link is shown, but not previewed."""
 
+_MOST_HOSTS = 10
 _BARE = re.compile(r"https?://[^\s<>\"`]+", re.IGNORECASE)
 _HOST = re.compile(r"https?://([^\s/?#<>\"`()]+)", re.IGNORECASE)
 _CLOSING = {")": "(", "]": "["}
@@ -36,8 +38,11 @@ def find_links(body: str) -> list[str]:
 
 
 def hosts_named(body: str) -> frozenset[str]:
-    """Hosts that links could lead to, and perhaps more: found without looking at what is code and what is not."""
-    return frozenset(host.lower() for host in _HOST.findall(body))
+    """Hosts that the links could lead to, and perhaps more: found without looking at what is code and what is not.
+
+    The first `_MOST_HOSTS`, so that nobody can keep half of the web from everybody else by naming it.
+    """
+    return frozenset(found[1].lower() for found in islice(_HOST.finditer(body), _MOST_HOSTS))
 
 
 def _links(tokens: Sequence[Token]) -> Iterator[str]:

@@ -4,12 +4,16 @@ import asyncio
 import base64
 import logging
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+
+from campfire.domain.events import LinkPreview, MessagePreviewed, NewEvent, PreviewImage
+from campfire.domain.ids import random_id
 
 if TYPE_CHECKING:
     from tests.api.conftest import Chat, Client, OpenChat
@@ -132,6 +136,7 @@ async def test_no_described_request_makes_the_server_fail(
         "webhook_id": (await ada.post("/api/v1/webhooks", webhook)).json["id"],
         "user_id": bob.user["id"],
         "attachment_id": image["id"],
+        "preview_id": await a_preview(chat, ada, den),
         "name": "x.png",
         "session_id": (await chat.nobody().post("/api/v1/sessions", ADA)).json["user"]["session_id"],
         "join_code": chat.join_code,
@@ -155,6 +160,16 @@ async def test_no_described_request_makes_the_server_fail(
     operations = {(method.upper(), path) for path, methods in described.items() for method in methods}
     assert operations - succeeded == CANNOT_SUCCEED.keys()
     assert not [answer for answer in chat.answers if answer[2] >= 500]
+
+
+async def a_preview(chat: "Chat", client: "Client", room_id: str) -> str:
+    """A preview with a picture, of a message that nobody changes; `PICTURE` has been uploaded."""
+    message_id = (await client.post(f"/api/v1/rooms/{room_id}/messages", {"body": "y"})).json["id"]
+    image = PreviewImage(sha256(PICTURE).hexdigest(), 1, 1)
+    preview = LinkPreview(id=random_id(), link="y", url="https://y.example", title="Y", image=image)
+    event = MessagePreviewed(at=1, message_id=message_id, room_id=room_id, previews=(preview,))
+    await chat.engine.append([NewEvent(message_id, 2, event)])
+    return preview.id
 
 
 async def fuzz(chat: "Chat", client: "Client", directory: Path, known: dict[str, str], which: list[str]) -> None:

@@ -41,6 +41,6 @@ def test_what_is_code_or_cannot_be_shown_is_no_link(body: str) -> None:
 
 
 @pytest.mark.parametrize("body", ["https://Example.org/x", "[a](http://example.org)", "<https://example.org>"])
-def test_the_hosts_of_all_links_are_named(body: str) -> None:
+def test_the_hosts_of_links_are_named(body: str) -> None:
     """Or two messages could ask one host at once."""
     assert "example.org" in {host.strip(")") for host in hosts_named(body)}
