@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from link_previews_support.site import Site
+from link_previews_support.site import Site, a_site
 from PIL import Image
 
 from campfire.blobs.store import BlobStore
@@ -103,6 +103,24 @@ async def test_no_redirect_leads_inside(site: Site, fetcher: Fetcher, inside: st
 
     await refusal(fetcher, site.serve("/", answer))
     assert set(site.paths()) == {"/"}
+
+
+@pytest.mark.parametrize(("host", "written"), [("127.0.0.2",) * 2, ("127.0.0.1", "user:secret@127.0.0.1")])
+async def test_a_redirect_is_not_followed_to_what_could_not_be_linked_to(
+    site: Site, blobs: BlobStore, host: str, written: str
+) -> None:
+    """Though something answers there: another address of this machine, or a place that wants a password."""
+    fetcher = Fetcher(AddressGuard([ip_network("127.0.0.1/32")]), blobs, seconds=60)
+    fetcher.open()
+    async with a_site(host) as inside:
+        to = inside.page("/", PAGE).replace(host, written)
+
+        async def answer(_request: web.Request) -> web.StreamResponse:
+            return redirect(to)
+
+        await refusal(fetcher, site.serve("/", answer))
+        assert inside.asked == [] and len(site.asked) == 1
+    await fetcher.close()
 
 
 async def test_a_site_that_was_not_allowed_is_not_asked(site: Site, blobs: BlobStore) -> None:

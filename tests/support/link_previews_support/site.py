@@ -51,15 +51,15 @@ class Site:
 
 
 @asynccontextmanager
-async def a_site() -> AsyncIterator[Site]:
+async def a_site(host: str = "127.0.0.1") -> AsyncIterator[Site]:
     """Open on a free port until the block ends."""
     site = Site()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", site.take)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, host, 0).start()
+    site.url = f"http://{host}:{runner.addresses[0][1]}"
     try:
         yield site
     finally:
