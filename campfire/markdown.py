@@ -261,7 +261,7 @@ def _parser() -> MarkdownIt:
     # Pictures would let whoever wrote a message learn who reads it; tables and references cost too much to parse.
     parser.disable(["image", "table", "reference"])
     parser.core.ruler.at("inline", _parse_inline)
-    parser.validateLink = _may_link  # type: ignore[method-assign]
+    parser.validateLink = _may_link  # type: ignore[assignment, method-assign]
     return parser
 
 

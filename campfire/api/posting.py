@@ -16,6 +16,7 @@ from campfire.domain.sounds import sound_of
 from campfire.engine import Engine
 from campfire.eventlog.errors import VersionConflict
 from campfire.iso_times import iso_from_ms
+from campfire.markdown import plain_text
 from projections.queries import attachments, messages
 
 Overflow = Literal["refuse", "truncate"]
@@ -105,21 +106,23 @@ async def _first_result(engine: Engine, author_id: str, message_id: str, again: 
 def _as_posted(engine: Engine, recorded: RecordedEvent, *, duplicate: bool) -> Message:
     event, users = recorded.event, engine.directory.users
     assert isinstance(event, MessagePosted)
+    mentions = [
+        Mention(user_id=each.user_id, name=users[each.user_id].name, start=each.start, end=each.end)
+        for each in event.mentions
+    ]
     return Message(
         id=event.message_id,
         position=recorded.position,
         room_id=event.room_id,
         author=Author(id=event.author_id, name=event.author_name),
         body=event.body,
+        plain_text=plain_text(event.body, mentions),
         created_at=iso_from_ms(event.at),
         client_message_id=event.client_message_id,
         duplicate=duplicate,
         truncated=event.original_length is not None,
         original_length=event.original_length,
-        mentions=[
-            Mention(user_id=each.user_id, name=users[each.user_id].name, start=each.start, end=each.end)
-            for each in event.mentions
-        ],
+        mentions=mentions,
         reply_to=event.reply_to,
         thread_id=event.thread_id,
         attachments=[attachment_view(each) for each in event.attachments],

@@ -92,6 +92,7 @@ class Message(Answer, frozen=True, kw_only=True):
     room_id: str
     author: Author
     body: str
+    plain_text: Annotated[str, Meta(description="the body without markup, mentions by their present name")]
     created_at: Time
     client_message_id: str
     duplicate: bool = False
