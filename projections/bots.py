@@ -4,13 +4,20 @@ import sqlite3
 
 import msgspec
 
-from campfire.domain.events import BotCommandsSet, BotKeySet, BotWebhookSet, RecordedEvent
+from campfire.domain.events import (
+    BotCommandsSet,
+    BotKeySet,
+    BotWebhookSet,
+    RecordedEvent,
+    UserDeactivated,
+    UserRemoved,
+)
 from projections.projection import Projection, each
 
 SCHEMA = """
 CREATE TABLE bots (
     user_id     TEXT PRIMARY KEY,
-    token_hash  TEXT,              -- SHA-256, hex
+    token_hash  TEXT,              -- SHA-256, hex; NULL when the key has been taken away
     sealed_token  TEXT,
     webhook_url TEXT,
     commands    TEXT NOT NULL DEFAULT '[]'  -- JSON array of {name, description}
@@ -42,14 +49,20 @@ def _commands_set(connection: sqlite3.Connection, event: BotCommandsSet, _: Reco
     )
 
 
+def _ended(connection: sqlite3.Connection, event: UserDeactivated | UserRemoved, _: RecordedEvent) -> None:
+    connection.execute("UPDATE bots SET token_hash = NULL, sealed_token = NULL WHERE user_id = ?", (event.user_id,))
+
+
 PROJECTION = Projection(
     "bots",
-    1,
+    2,
     ("bots",),
     SCHEMA,
     {
         BotKeySet: each(_key_set),
         BotWebhookSet: each(_webhook_set),
         BotCommandsSet: each(_commands_set),
+        UserDeactivated: each(_ended),
+        UserRemoved: each(_ended),
     },
 )

@@ -1,7 +1,5 @@
 """Setting the server up, and joining it."""
 
-import secrets
-
 from aiohttp import web
 
 from campfire.api import schemas
@@ -18,9 +16,8 @@ from campfire.domain.accounts import (
     require_join_code,
 )
 from campfire.domain.errors import SetupAlreadyDone, SetupRequired
+from campfire.tokens import new_code
 from projections.queries.unread import NOTHING
-
-_CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz23456789"
 
 
 async def set_up(request: web.Request) -> web.Response:
@@ -131,7 +128,8 @@ async def rotate_join_code(request: web.Request) -> web.Response:
 
 def new_join_code() -> str:
     """Twelve letters and digits that cannot be confused, as xxxx-xxxx-xxxx: some 69 bits."""
-    return "-".join("".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3))
+    code = new_code()
+    return "-".join((code[:4], code[4:8], code[8:]))
 
 
 async def _person(request: web.Request, name: str, email: str, password: str) -> NewPerson:

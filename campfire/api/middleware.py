@@ -9,11 +9,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from campfire.api.auth import presented_token, require_same_origin
+from campfire.api.auth import asking_user, require_same_origin
 from campfire.api.keys import ENGINE, RATE_LIMITER, REQUEST_ID
 from campfire.api.problems import problem_from, problem_response
 from campfire.errors import CampfireError
-from campfire.tokens import token_hash
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -71,10 +70,8 @@ def _count(request: web.Request) -> dict[str, str]:
 
 
 def limit_key(request: web.Request) -> str:
-    """The signed-in person, else the address."""
-    token = presented_token(request)
-    session = request.app[ENGINE].directory.session_by_token_hash(token_hash(token)) if token else None
-    return session.user_id if session is not None else request.remote or ""
+    """The signed-in person or the bot, else the address."""
+    return asking_user(request) or request.remote or ""
 
 
 def _headers_of(error: Exception) -> dict[str, str] | None:

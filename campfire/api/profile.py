@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from campfire.api import schemas
-from campfire.api.auth import Actor, authenticated
+from campfire.api.auth import Actor, authenticated, authenticated_person
 from campfire.api.keys import ENGINE, PASSWORDS, SIGN_IN_LIMITER
 from campfire.api.routes import Route, answer, body_of, no_content
 from campfire.api.views import me_view
@@ -34,7 +34,7 @@ async def change_me(request: web.Request) -> web.Response:
 
 
 async def change_email(request: web.Request) -> web.Response:
-    actor = authenticated(request)
+    actor = authenticated_person(request)
     engine = request.app[ENGINE]
     wanted = await body_of(request, schemas.ChangeEmail)
     await _require_password(request, actor, wanted.password)
@@ -47,7 +47,7 @@ async def change_email(request: web.Request) -> web.Response:
 
 
 async def change_password(request: web.Request) -> web.Response:
-    actor = authenticated(request)
+    actor = authenticated_person(request)
     engine = request.app[ENGINE]
     wanted = await body_of(request, schemas.ChangePassword)
     await _require_password(request, actor, wanted.current)

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from campfire.api import schemas
-from campfire.api.auth import COOKIE, authenticated, new_session, with_cookie
+from campfire.api.auth import COOKIE, authenticated, authenticated_person, new_session, with_cookie
 from campfire.api.keys import ENGINE, PASSWORDS, SIGN_IN_LIMITER
 from campfire.api.routes import Route, answer, body_of, no_content
 from campfire.api.views import me_view
@@ -33,7 +33,7 @@ async def sign_in(request: web.Request) -> web.Response:
 
 
 async def list_sessions(request: web.Request) -> web.Response:
-    actor = authenticated(request)
+    actor = authenticated_person(request)
     sessions = [
         schemas.Session(
             id=session.id,
@@ -49,7 +49,7 @@ async def list_sessions(request: web.Request) -> web.Response:
 
 
 async def sign_out(request: web.Request) -> web.Response:
-    actor = authenticated(request)
+    actor = authenticated_person(request)
     await _end(request, actor.session_id, actor.user_id, signed_out=True)
     response = no_content()
     response.del_cookie(COOKIE, path="/")
@@ -57,13 +57,13 @@ async def sign_out(request: web.Request) -> web.Response:
 
 
 async def revoke_session(request: web.Request) -> web.Response:
-    actor = authenticated(request)
+    actor = authenticated_person(request)
     await _end(request, request.match_info["session_id"], actor.user_id, signed_out=False)
     return no_content()
 
 
 async def revoke_other_sessions(request: web.Request) -> web.Response:
-    actor = authenticated(request)
+    actor = authenticated_person(request)
     engine = request.app[ENGINE]
     await engine.perform(
         lambda: [

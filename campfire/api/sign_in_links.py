@@ -4,7 +4,7 @@ import segno
 from aiohttp import web
 
 from campfire.api import schemas
-from campfire.api.auth import authenticated, new_session, with_cookie
+from campfire.api.auth import authenticated, authenticated_person, new_session, with_cookie
 from campfire.api.keys import ENGINE, PASSWORDS
 from campfire.api.routes import Route, answer, body_of
 from campfire.api.views import me_view
@@ -24,7 +24,7 @@ TRANSFER_PATH = "/session/transfer/"
 
 
 async def make_transfer(request: web.Request) -> web.Response:
-    actor = authenticated(request)
+    actor = authenticated_person(request)
     engine = request.app[ENGINE]
     token, link = new_link(engine)
     at = engine.clock.now_ms()

@@ -2,12 +2,12 @@
 
 import secrets
 from base64 import b64encode
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from campfire.api import schemas
 from campfire.api.auth import authenticated
+from campfire.api.blocked_addresses import refuse_blocked_address
 from campfire.api.keys import ENGINE
 from campfire.api.routes import Route, answer, body_of, no_content
 from campfire.domain.errors import PermissionDenied
@@ -20,10 +20,7 @@ from campfire.domain.webhooks import (
     decide_rotate_secret,
     decide_test_webhook,
 )
-from campfire.engine import Engine
-from campfire.errors import CampfireError
 from campfire.iso_times import iso_from_ms
-from outbox.address_guard import AddressBlocked, AddressGuard, is_numeric
 
 _GRACE_MS = 24 * 3_600_000
 """How long the old secret goes on signing after a rotation."""
@@ -47,7 +44,7 @@ async def create_webhook(request: web.Request) -> web.Response:
             actor_id=actor.user_id,
             at=engine.clock.now_ms(),
         )
-        _refuse_blocked_address(engine, wanted.url)
+        refuse_blocked_address(engine.settings, wanted.url)
         return events
 
     await engine.perform(decide)
@@ -124,22 +121,6 @@ async def test_webhook(request: web.Request) -> web.Response:
 def new_secret() -> str:
     """A signing secret as Standard Webhooks 1.0 writes it: `whsec_` and 32 random bytes in base64."""
     return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
-
-
-def _refuse_blocked_address(engine: Engine, url: str) -> None:
-    """Tell an administrator at once what the worker would refuse at every delivery. Raises `ADDRESS_BLOCKED`.
-
-    Only addresses in numbers: what a name leads to is decided when it is connected to.
-    """
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    if not is_numeric(host):
-        return
-    guard = AddressGuard(engine.settings.webhook_allow, engine.settings.port)
-    try:
-        guard.check(host, port)
-    except AddressBlocked as error:
-        raise CampfireError("ADDRESS_BLOCKED", f"{error}.") from error
 
 
 def _view(webhook: WebhookState) -> schemas.Webhook:

@@ -18,6 +18,7 @@ from campfire.domain.events import (
     UserCreated,
 )
 from campfire.domain.names import clean_name
+from campfire.domain.people import decide_change_profile, decide_deactivate
 from campfire.domain.sounds import COMMAND as SOUND_COMMAND
 from campfire.domain.states import RoomState, UserState
 from campfire.domain.web_addresses import require_usable_url
@@ -78,6 +79,36 @@ def decide_set_bot_webhook(
     if url == directory.bots[bot_id].webhook_url:
         return []
     return [NewEvent(bot_id, bot.version + 1, BotWebhookSet(at=at, bot_id=bot_id, by=actor_id, url=url))]
+
+
+def decide_change_bot(
+    directory: Directory,
+    *,
+    bot_id: str,
+    name: str | None,
+    bio: str | None,
+    webhook_url: str | None,
+    sets_webhook: bool,
+    actor_id: str,
+    at: int,
+) -> list[NewEvent]:
+    """Change how a bot is shown, and with `sets_webhook` where it is called; a name or bio that is None stays.
+
+    Raises as `decide_set_bot_webhook`.
+    """
+    administered_bot(directory, bot_id, actor_id)
+    shown = decide_change_profile(directory, user_id=bot_id, name=name, bio=bio, actor_id=actor_id, at=at)
+    if not sets_webhook:
+        return shown
+    called_at = decide_set_bot_webhook(directory, bot_id=bot_id, url=webhook_url, actor_id=actor_id, at=at)
+    version = directory.user(bot_id).version
+    return [NewEvent(bot_id, version + number, each.event) for number, each in enumerate([*shown, *called_at], 1)]
+
+
+def decide_deactivate_bot(directory: Directory, *, bot_id: str, actor_id: str, at: int) -> list[NewEvent]:
+    """Take a bot out of its rooms, and its key for good; what it said stays. Raises as `decide_rotate_bot_key`."""
+    administered_bot(directory, bot_id, actor_id)
+    return decide_deactivate(directory, user_id=bot_id, actor_id=actor_id, at=at)
 
 
 def decide_set_bot_commands(

@@ -90,6 +90,13 @@ class Directory:
         """The bot whose key has this hash."""
         return self._bots_by_token_hash.get(token_hash)
 
+    def lets_in(self, user_id: str, session_id: str) -> bool:
+        """Whether a session still stands, or the key that stands for one (`BotState.key_id`)."""
+        bot = self.bots.get(user_id)
+        if bot is None:
+            return session_id in self.sessions
+        return bot.token_hash is not None and bot.key_id == session_id and self.users[user_id].active
+
     def sessions_of(self, user_id: str) -> list[SessionState]:
         """Newest first."""
         found = [session for session in self.sessions.values() if session.user_id == user_id]
@@ -169,6 +176,13 @@ class Directory:
         self._bots_by_token_hash.pop(bot.token_hash or "", None)
         bot.token_hash, bot.sealed_token = token_hash, sealed_token
         self._bots_by_token_hash[token_hash] = bot
+
+    def void_bot_key(self, bot_id: str) -> None:
+        """Let nobody in by the bot's key any more; nothing for who is no bot."""
+        bot = self.bots.get(bot_id)
+        if bot is not None:
+            self._bots_by_token_hash.pop(bot.token_hash or "", None)
+            bot.token_hash = bot.sealed_token = None
 
     def add_webhook(self, webhook: WebhookState) -> None:
         self.webhooks[webhook.id] = webhook

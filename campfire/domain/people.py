@@ -116,7 +116,8 @@ def decide_set_password(
 def decide_deactivate(directory: Directory, *, user_id: str, actor_id: str, at: int) -> list[NewEvent]:
     """End somebody's sessions and memberships and free their address; what they said stays.
 
-    One may do so oneself, and administrators. Raises `PermissionDenied`, `UserNotFound`, `ValidationFailed`.
+    One may do so oneself, bots apart, and administrators. Raises `PermissionDenied`, `UserNotFound`,
+    `ValidationFailed`.
     """
     user = _whom_one_may_end(directory, user_id, actor_id)
     return [
@@ -195,7 +196,7 @@ def _present(directory: Directory, user_id: str) -> UserState:
 def _whom_one_may_end(
     directory: Directory, user_id: str, actor_id: str, *, also_deactivated: bool = False
 ) -> UserState:
-    if user_id != actor_id:
+    if user_id != actor_id or directory.user(actor_id).role == "bot":
         require_administrator(directory, actor_id)
     user = _present(directory, user_id)
     if user.status == "deactivated" and not also_deactivated:

@@ -54,6 +54,11 @@ class BotState(msgspec.Struct):
     webhook_url: str | None = None
     commands: tuple[BotCommand, ...] = ()
 
+    @property
+    def key_id(self) -> str:
+        """Stands for its present key where people have a session. Tells nothing that its holder does not know."""
+        return f"bot-key-{(self.token_hash or '')[:16]}"
+
 
 class SessionState(msgspec.Struct):
     id: str

@@ -19,12 +19,14 @@ from campfire.api.schemas import Message
 from campfire.clock import SystemClock
 from campfire.config import Settings
 from campfire.domain.accounts import NewPerson, NewSession, decide_join, decide_setup
+from campfire.domain.bots import decide_create_bot
 from campfire.domain.ids import random_id
 from campfire.domain.memberships import decide_add_member, decide_remove_member
 from campfire.domain.messages import decide_delete, decide_edit
 from campfire.domain.rooms import decide_create_room
 from campfire.domain.sessions import decide_end_session, decide_sign_in
 from campfire.engine import Engine
+from campfire.tokens import new_code, token_hash
 from projections.queries import messages
 
 SECONDS = 10
@@ -222,6 +224,15 @@ class Server:
         else:
             await self.do(decide_join, join_code=_JOIN_CODE, person=person, session=session)
         return Person(self, user_id, session.session_id, token)
+
+    async def bot(self, name: str, *, by: Person) -> Person:
+        """A bot; its key is its token."""
+        bot_id, token = random_id(), new_code()
+        sealed = self.engine.sealer.seal(token)
+        told = {"name": name, "token_hash": token_hash(token), "sealed_token": sealed, "webhook_url": None}
+        await self.do(decide_create_bot, bot_id=bot_id, actor_id=by.id, **told)
+        number = self.engine.directory.users[bot_id].position
+        return Person(self, bot_id, self.engine.directory.bots[bot_id].key_id, f"{number}-{token}")
 
     async def second_session(self, person: Person) -> Person:
         """The same person on another device."""

@@ -11,7 +11,15 @@ import structlog
 from campfire.api.feed import frames
 from campfire.api.feed.cursor import Cursor, LastSeen, Start, is_ahead, start_of
 from campfire.api.feed.frames import EncodedEvent, Run, Signal
-from campfire.domain.events import PresenceEntered, PresenceLeft, RecordedEvent, SessionEnded
+from campfire.domain.events import (
+    BotKeySet,
+    PresenceEntered,
+    PresenceLeft,
+    RecordedEvent,
+    SessionEnded,
+    UserDeactivated,
+    UserRemoved,
+)
 from campfire.domain.public_view import Audience, audience_of
 from campfire.engine import Engine
 from campfire.eventlog.group_commit import CommittedBatch
@@ -67,7 +75,7 @@ class FeedHub:
         self._engine = engine
         self._live: dict[str, set[Subscriber]] = {}
         self._open: dict[str, set[Subscriber]] = {}
-        """By session, whether live or catching up."""
+        """By session, or by what stands for one (`BotState.key_id`), whether live or catching up."""
         self._heart: asyncio.Task[None] | None = None
         self.closing = False
         self.alarms = 0
@@ -112,7 +120,7 @@ class FeedHub:
         subscriber.begin(start)
         if self.closing:
             subscriber.end(RESTARTING, "restarting")
-        elif subscriber.session_id not in self._engine.directory.sessions:
+        elif not self._engine.directory.lets_in(subscriber.user_id, subscriber.session_id):
             # It ended between the request and now, when there was nothing here yet to be closed.
             subscriber.end(SESSION_ENDED, "SESSION_EXPIRED")
         elif cursor.at_tip:
@@ -245,7 +253,7 @@ class FeedHub:
         return [subscriber for user_id in here if user_id in live for subscriber in live[user_id]]
 
     def _beside(self, events: Iterable[RecordedEvent]) -> None:
-        """Presence, and the end of a session's transports."""
+        """Presence, and the end of what was opened by a session or key that has ended."""
         for recorded in events:
             event = recorded.event
             if isinstance(event, (PresenceEntered, PresenceLeft)):
@@ -254,6 +262,16 @@ class FeedHub:
             elif isinstance(event, SessionEnded):
                 for subscriber in list(self._open.get(event.session_id, ())):
                     subscriber.end(SESSION_ENDED, "SESSION_EXPIRED")
+            elif isinstance(event, (BotKeySet, UserDeactivated, UserRemoved)):
+                self._end_shut_out_bots()
+
+    def _end_shut_out_bots(self) -> None:
+        """End what was opened by a key that lets nobody in any more. Bots have no sessions that could end."""
+        directory = self._engine.directory
+        for subscriber in list(chain.from_iterable(self._open.values())):
+            user_id = subscriber.user_id
+            if user_id in directory.bots and not directory.lets_in(user_id, subscriber.session_id):
+                subscriber.end(SESSION_ENDED, "SESSION_EXPIRED")
 
     async def _beat(self) -> None:
         """Tell everybody the position now and then: it keeps connections open through proxies, and lets

@@ -86,6 +86,7 @@ def _user_deactivated(directory: Directory, event: happened.UserDeactivated, rec
     user = directory.users[event.user_id]
     user.status = "deactivated"
     user.version = recorded.version
+    directory.void_bot_key(user.id)
 
 
 def _user_reactivated(directory: Directory, event: happened.UserReactivated, recorded: RecordedEvent) -> None:
@@ -101,6 +102,7 @@ def _user_removed(directory: Directory, event: happened.UserRemoved, recorded: R
     user.status = "removed"
     user.email = user.avatar = None
     user.version = recorded.version
+    directory.void_bot_key(user.id)
 
 
 def _user_banned(directory: Directory, event: happened.UserBanned, recorded: RecordedEvent) -> None:

@@ -9,7 +9,7 @@ from projections_support.history import History
 
 PEOPLE, ROOMS = 3, 2
 _WORDS = st.text(alphabet="abcé ñΩ漢\u0301-_'\"*", min_size=1, max_size=12).filter(str.strip)
-_STEP = st.tuples(st.integers(0, 28), st.integers(0, 5), st.integers(0, 5), _WORDS)
+_STEP = st.tuples(st.integers(0, 29), st.integers(0, 5), st.integers(0, 5), _WORDS)
 
 
 @st.composite
@@ -62,6 +62,7 @@ class _Chat:
             self.change_webhook,
             self.import_or_reset,
             self.preview,
+            self.change_bot,
         )
 
     def post(self, one: int, other: int, text: str) -> None:
@@ -331,6 +332,17 @@ class _Chat:
         self.history.record(webhook_id, change)
         if isinstance(change, happened.WebhookDeleted):
             self.webhooks.remove(webhook_id)
+
+    def change_bot(self, one: int, other: int, text: str) -> None:
+        """Anybody may turn out to be a bot, since nothing here depends on the role."""
+        bot_id = self.people[one % PEOPLE]
+        bot = {"at": 25, "bot_id": bot_id, "by": "Ada"}
+        changes = (
+            happened.BotKeySet(**bot, token_hash=f"hash {self.history.new_id()}", sealed_token=text),
+            happened.BotWebhookSet(**bot, url="https://bot.example.org" if one % 2 else None),
+            happened.BotCommandsSet(**bot, commands=(happened.BotCommand("deploy", text),)),
+        )
+        self.history.record(bot_id, changes[other % len(changes)])
 
     def import_or_reset(self, one: int, other: int, text: str) -> None:
         if one % 2:
