@@ -1,6 +1,7 @@
 """Messages. A room's order is (`created_at`, `position`)."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +40,12 @@ CREATE TABLE messages (
     without_previews  INTEGER NOT NULL DEFAULT 0,  -- somebody wants none of its links shown
     version           INTEGER NOT NULL
 ) STRICT;
+
+-- Without deleted ones: counting a million rows each time would take long.
+CREATE TABLE message_counts (
+    room_id  TEXT    PRIMARY KEY,
+    messages INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 INDEXES = """
 CREATE INDEX IF NOT EXISTS messages_in_room ON messages (room_id, created_at, position);
@@ -58,6 +65,13 @@ INSERT INTO messages
 
 def _posted(connection: sqlite3.Connection, run: Sequence[RecordedEvent]) -> None:
     bulk_insert(connection, _POST, [_row(recorded) for recorded in run])
+    # A run is of one type, which the projector sees to; most runs are of one room or a few.
+    posted = Counter(recorded.event.room_id for recorded in run if isinstance(recorded.event, MessagePosted))
+    connection.executemany(
+        "INSERT INTO message_counts (room_id, messages) VALUES (?, ?)"
+        " ON CONFLICT (room_id) DO UPDATE SET messages = messages + excluded.messages",
+        posted.items(),
+    )
 
 
 def _row(recorded: RecordedEvent) -> tuple[Any, ...]:
@@ -87,6 +101,11 @@ def _edited(connection: sqlite3.Connection, event: MessageEdited, recorded: Reco
 
 
 def _deleted(connection: sqlite3.Connection, event: MessageDeleted, recorded: RecordedEvent) -> None:
+    connection.execute(
+        "UPDATE message_counts SET messages = messages - 1 WHERE room_id = ?"
+        " AND EXISTS (SELECT 1 FROM messages WHERE id = ? AND deleted_at IS NULL)",
+        (event.room_id, event.message_id),
+    )
     connection.execute(
         "UPDATE messages SET body = '', has_attachments = 0, deleted_at = ?, pinned_at = NULL, pinned_by = NULL,"
         " version = ? WHERE id = ?",
@@ -125,8 +144,8 @@ def _unpinned(connection: sqlite3.Connection, event: MessageUnpinned, _: Recorde
 
 PROJECTION = Projection(
     "messages",
-    5,
-    ("messages",),
+    6,
+    ("messages", "message_counts"),
     SCHEMA,
     {
         MessagePosted: _posted,

@@ -92,3 +92,14 @@ def test_a_file_that_holds_no_key_is_refused(tmp_path: Path, content: bytes) -> 
         Sealer.from_key_file(path, create=True)
     assert refused.value.code == "CONFIGURATION_INVALID" and str(path) in refused.value.detail
     assert path.read_bytes() == content
+
+
+def test_a_signature_is_for_one_text_one_purpose_and_one_server() -> None:
+    """And the same every time, so that an address with it can be kept."""
+    sealer = Sealer(KEY)
+    signature = sealer.sign("avatar", "ada")
+    assert signature == Sealer(KEY).sign("avatar", "ada") and sealer.is_signed("avatar", "ada", signature)
+    assert not sealer.is_signed("avatar", "bob", signature)
+    assert not sealer.is_signed("logo", "ada", signature)
+    assert not Sealer(KEY[::-1]).is_signed("avatar", "ada", signature)
+    assert not sealer.is_signed("avatar", "ada", "\udcff")

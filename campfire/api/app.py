@@ -20,6 +20,7 @@ from campfire.api import (
     link_previews,
     marks,
     messages,
+    once,
     openapi,
     pictures,
     profile,
@@ -148,6 +149,7 @@ def build_app(engine: Engine, hub: FeedHub, *, body_seconds: float = 60) -> web.
         app[RATE_LIMITER] = RateLimiter(engine.clock, limit=engine.settings.rate_limit_rpm, seconds=60)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
+    once.add_routes(app.router)
     _add_documentation(app)
     app.cleanup_ctx.append(_running)
     return app

@@ -11,25 +11,37 @@ from campfire.api.auth import Actor, authenticated
 from campfire.api.keys import BLOBS, ENGINE, THUMBNAILS
 from campfire.api.routes import Query, Route, no_content
 from campfire.api.uploads import of_body
+from campfire.api.views import avatar_url
 from campfire.blobs.initials import initials_svg
 from campfire.domain.accounts import decide_set_logo, require_administrator
 from campfire.domain.errors import AttachmentNotFound, ValidationFailed
 from campfire.domain.people import decide_set_avatar
+from campfire.domain.states import UserState
+from campfire.sealing import Sealer
 
 LOGO_SIDE = 512
 SMALL_LOGO_SIDE = 192
 """Pixels; what a browser wants of an app that is installed."""
 MOST_BYTES = 20_000_000
 """Of the picture that somebody brings; what is kept of it is small."""
+_SIGNED = "avatar"
 
 
 async def read_avatar(request: web.Request) -> web.StreamResponse:
-    authenticated(request)
-    user = request.app[ENGINE].directory.user(request.match_info["user_id"])
+    engine, user_id = request.app[ENGINE], request.match_info["user_id"]
+    signature = request.query.get("signature")
+    if signature is None or not engine.sealer.is_signed(_SIGNED, user_id, signature):
+        authenticated(request)
+    user = engine.directory.user(user_id)
     if user.avatar is not None:
         return blob_response(request, user.avatar, {"Content-Type": "image/webp"})
     headers = {"Cache-Control": FOR_A_YEAR, "Content-Security-Policy": "sandbox; default-src 'none'"}
     return web.Response(text=initials_svg(user.name, user.id), content_type="image/svg+xml", headers=headers)
+
+
+def signed_avatar_url(sealer: Sealer, user: UserState) -> str:
+    """Where somebody's picture is for who has this address and need not say who they are."""
+    return f"{avatar_url(user)}&signature={sealer.sign(_SIGNED, user.id)}"
 
 
 async def set_my_avatar(request: web.Request) -> web.Response:
@@ -126,6 +138,7 @@ ROUTES = (
         read_avatar,
         "Somebody's picture; their initials if they have none",
         {200: None},
+        queries=(Query("signature", {"type": "string"}, "from a bot's message: lets in whoever is not signed in"),),
         errors=("USER_NOT_FOUND", "ATTACHMENT_NOT_FOUND"),
         gives=("image/webp", "image/svg+xml"),
     ),

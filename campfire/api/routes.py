@@ -63,11 +63,12 @@ async def body_of(request: web.Request, shape: type[AnyRequest]) -> AnyRequest:
     decode = _decoders.get(shape)
     if decode is None:
         decode = _decoders[shape] = msgspec.json.Decoder(shape).decode
-    decoded: AnyRequest = decode(await _read(request))
+    decoded: AnyRequest = decode(await raw_body(request))
     return decoded
 
 
-async def _read(request: web.Request) -> bytes:
+async def raw_body(request: web.Request) -> bytes:
+    """What the request brings, in memory. Raises `REQUEST_TIMEOUT`, and what aiohttp does for too large a one."""
     if request.content.is_eof():  # nearly always: it came with the head, and needs no timer
         return await request.read()
     seconds = request.app[BODY_SECONDS]

@@ -105,6 +105,12 @@ async def thread_read_upto(read_models: ReadModels, thread_id: str, user_id: str
     return int(rows[0][0]) if rows else 0
 
 
+async def boost_at(read_models: ReadModels, position: int) -> BoostState | None:
+    """The boost that was given at this position of the log."""
+    rows = await read_models.rows("SELECT id, message_id, room_id, by FROM boosts WHERE position = ?", (position,))
+    return BoostState(*rows[0]) if rows else None
+
+
 async def boost_by_id(read_models: ReadModels, boost_id: str) -> BoostState | None:
     """What a decision about a boost needs."""
     rows = await read_models.rows("SELECT id, message_id, room_id, by FROM boosts WHERE id = ?", (boost_id,))

@@ -69,6 +69,18 @@ async def by_id(read_models: ReadModels, message_id: str) -> MessageRow | None:
     return MessageRow(*rows[0]) if rows else None
 
 
+async def at_position(read_models: ReadModels, position: int) -> MessageRow | None:
+    """The message that was posted at this position of the log, also if deleted."""
+    rows = await read_models.rows(f"{_FROM} WHERE messages.position = ?", (position,))
+    return MessageRow(*rows[0]) if rows else None
+
+
+async def count(read_models: ReadModels, room_id: str) -> int:
+    """How many messages a room has, without deleted ones."""
+    rows = await read_models.rows("SELECT messages FROM message_counts WHERE room_id = ?", (room_id,))
+    return int(rows[0][0]) if rows else 0
+
+
 async def state(read_models: ReadModels, message_id: str) -> MessageState | None:
     """What a decision about the message needs."""
     row = await by_id(read_models, message_id)

@@ -108,3 +108,23 @@ async def test_a_count_stops_at_its_limit(
         history.post(room, ada, str(number))
     project()
     assert await unread.counts(read_models, bob) == {room: (unread.MOST, 0)}
+
+
+async def test_messages_are_counted_and_found_by_their_number(
+    read_models: ReadModels, project: TakeIn, history: History, crowd: tuple[str, str, str]
+) -> None:
+    """Deleted ones do not count, but are still found; whatever is there, a count is one look."""
+    ada, _, room = crowd
+    other = history.room(ada)
+    ids = [history.post(room, ada, f"m{number}") for number in range(5)]
+    place = history.position
+    history.post(other, ada, "elsewhere")
+    empty = history.room(ada)
+    history.delete(room, ids[2])
+    project()
+    assert [await messages.count(read_models, each) for each in (room, other, empty)] == [4, 1, 0]
+    rows = await read_models.rows("SELECT COUNT(*) FROM messages WHERE room_id = ? AND deleted_at IS NULL", (room,))
+    assert rows[0][0] == 4
+    found = await messages.at_position(read_models, place)
+    assert found is not None and found.id == ids[4]
+    assert await messages.at_position(read_models, place + 999) is None
