@@ -19,6 +19,7 @@ from campfire.api import (
     health,
     link_previews,
     marks,
+    message_links,
     messages,
     once,
     openapi,
@@ -101,6 +102,7 @@ _SOCKET = Route(
 ROUTES: tuple[Route, ...] = (
     *messages.ROUTES,  # first: the router tries patterns in order, and messages are most of what comes
     *threads.ROUTES,
+    *message_links.ROUTES,
     *boosts.ROUTES,
     *marks.ROUTES,
     *accounts.ROUTES,

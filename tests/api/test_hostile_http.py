@@ -130,9 +130,12 @@ async def test_no_described_request_makes_the_server_fail(
     image = (await ada.post("/api/v1/uploads?name=x.png", PICTURE)).json
     await ada.put("/api/v1/account/logo", PICTURE)
     webhook = {"url": "https://hooks.example.com/", "events": ["message.posted"]}
+    message = (await ada.post(f"/api/v1/rooms/{den}/messages", {"body": "x"})).json
     known = {
         "room_id": den,
-        "message_id": (await ada.post(f"/api/v1/rooms/{den}/messages", {"body": "x"})).json["id"],
+        "message_id": message["id"],
+        "room_number": str((await ada.get(f"/api/v1/rooms/{den}")).json["number"]),
+        "message_number": str(message["position"]),
         "webhook_id": (await ada.post("/api/v1/webhooks", webhook)).json["id"],
         "user_id": bob.user["id"],
         "attachment_id": image["id"],

@@ -160,6 +160,21 @@ async def test_pages_lead_through_the_whole_history(ada: "Client", messages: str
     assert await ids_of(ada, messages, around=ids[5], limit=1) == [ids[5]]
 
 
+async def test_a_link_leads_to_its_message(chat: "Chat", ada: "Client", bob: "Client", messages: str) -> None:
+    """By the short numbers of room and message, for who may read it, as long as it stands."""
+    said = (await ada.post(messages, {"body": "here"})).json
+    room = (await ada.get(f"/api/v1/rooms/{said['room_id']}")).json
+    link = f"/api/v1/links/{room['number']}/{said['position']}"
+    assert (await ada.get(link)).json["id"] == (await bob.get(link)).json["id"] == said["id"]
+    elsewhere = (await ada.post("/api/v1/rooms", {"name": "Attic", "kind": "closed"})).json
+    assert (await ada.get(f"/api/v1/links/{elsewhere['number']}/{said['position']}")).code == "MESSAGE_NOT_FOUND"
+    assert (await bob.get(f"/api/v1/links/{elsewhere['number']}/1")).code == "ROOM_ACCESS_DENIED"
+    assert (await ada.get(f"/api/v1/links/{'9' * 400}/1")).code == "ROOM_NOT_FOUND"
+    assert (await ada.get(f"/api/v1/links/{room['number']}/%C2%B2")).status == 404
+    await ada.delete(f"/api/v1/messages/{said['id']}")
+    assert (await ada.get(link)).code == "MESSAGE_NOT_FOUND"
+
+
 @pytest.mark.parametrize(
     "query",
     [{"limit": "0"}, {"limit": "201"}, {"limit": "many"}, {"limit": "9" * 400}, {"before": NO_SUCH, "after": NO_SUCH}],
