@@ -13,7 +13,7 @@ from campfire.domain.uploads import MOST_IN_A_MESSAGE
 class PostMessage(Request, frozen=True, kw_only=True):
     """With `uploads` (ids of files that were uploaded before) the body may be empty."""
 
-    body: str = ""
+    body: Annotated[str, Meta(description="Markdown", examples=["Hello, **everybody**"])] = ""
     uploads: Annotated[list[Id], Meta(max_length=MOST_IN_A_MESSAGE)] = []
     client_message_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     overflow: Literal["refuse", "truncate"] = "refuse"
