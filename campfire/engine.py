@@ -159,7 +159,7 @@ class Engine:
     async def _start(self) -> None:
         self.directory = await self._read_side.open()
         self._log = GroupCommit(self._recorder, project=self._project, publish=self._publish, die=_die)
-        await self.perform(lambda: decide_presence_reset(self.directory, at=self.clock.now_ms()))
+        await self.perform(lambda: decide_presence_reset(self.directory, seen=self.position, at=self.clock.now_ms()))
         self._read_side.rebuild_if_needed(self._log.in_writer_turn)
 
     def _project(self, batch: CommittedBatch) -> None:

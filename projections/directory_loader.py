@@ -124,6 +124,7 @@ def _load_rooms(directory: Directory, connection: sqlite3.Connection) -> None:
                 version=version,
                 members=members.get(room_id, set()),
                 last_message_at=_last_message_at(connection, room_id),
+                last_message_position=_last_message_position(connection, room_id),
             )
         )
 
@@ -132,6 +133,14 @@ def _last_message_at(connection: sqlite3.Connection, room_id: str) -> int:
     """Served by the index `messages_in_room` alone, however long the history."""
     row: Any = connection.execute(
         "SELECT created_at FROM messages WHERE room_id = ? ORDER BY created_at DESC LIMIT 1", (room_id,)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _last_message_position(connection: sqlite3.Connection, room_id: str) -> int:
+    """Served by the index `messages_since` alone."""
+    row: Any = connection.execute(
+        "SELECT position FROM messages WHERE room_id = ? ORDER BY position DESC LIMIT 1", (room_id,)
     ).fetchone()
     return int(row[0]) if row else 0
 

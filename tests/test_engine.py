@@ -268,7 +268,7 @@ async def test_a_start_closes_presences_that_a_crash_left_open(settings: Setting
 
     async def enter(talk: Talk) -> None:
         await talk.engine.perform(
-            lambda: decide_enter(talk.engine.directory, room_id=talk.room, user_id=talk.ada, at=9)
+            lambda: decide_enter(talk.engine.directory, room_id=talk.room, user_id=talk.ada, seen=0, at=9)
         )
 
     await written(settings, enter)
@@ -390,6 +390,7 @@ async def test_a_read_model_of_another_version_is_made_again_before_anybody_deci
         assert await Talk(engine, talk.ada, talk.room).bodies() == ["one", "two", "three"]
         assert engine.read_side.outdated == []
         assert engine.directory.room(talk.room).last_message_at > 0
+        assert 0 < engine.directory.room(talk.room).last_message_position <= engine.position
     finally:
         await engine.close()
 

@@ -24,6 +24,7 @@ from campfire.api import (
     once,
     openapi,
     pictures,
+    presence,
     profile,
     rooms,
     schemas,
@@ -111,6 +112,7 @@ ROUTES: tuple[Route, ...] = (
     *users.ROUTES,
     *profile.ROUTES,
     *rooms.ROUTES,
+    *presence.ROUTES,
     *attachments.ROUTES,
     *link_previews.ROUTES,
     *pictures.ROUTES,
@@ -193,6 +195,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     beside = [
         asyncio.create_task(_record_expiry(app[ENGINE])),
         asyncio.create_task(_announce_read_only(app[ENGINE], app[HUB])),
+        asyncio.create_task(app[ACTIVITY].run()),
         asyncio.create_task(BlobCollector(app[ENGINE], app[BLOBS]).run()),
         asyncio.create_task(app[REMOVER].run()),
         asyncio.create_task(app[SCRUBBER].run()),

@@ -124,6 +124,10 @@ class Directory:
     def anybody_present(self) -> bool:
         return any(self._present.values())
 
+    def presences(self) -> list[tuple[str, str]]:
+        """Everybody who is present somewhere, as pairs of room and person, in a fixed order."""
+        return sorted((room_id, user_id) for room_id, present in self._present.items() for user_id in present)
+
     def read_position(self, room_id: str, user_id: str) -> int:
         return self._read_positions.get((room_id, user_id), 0)
 

@@ -96,6 +96,8 @@ class RoomState(msgspec.Struct):
     version: int = 1
     members: set[str] = msgspec.field(default_factory=set)
     last_message_at: int = 0
+    last_message_position: int = 0
+    """Of the last posting in the log, 0 if there was none."""
 
     @property
     def is_alive(self) -> bool:

@@ -14,9 +14,11 @@ from aiohttp import web
 
 from campfire.api.app import build_app
 from campfire.api.feed import FeedHub
+from campfire.api.feed.activity import Activity
+from campfire.api.keys import ACTIVITY
 from campfire.api.posting import post_message
 from campfire.api.schemas import Message
-from campfire.clock import SystemClock
+from campfire.clock import Clock, SystemClock
 from campfire.config import Settings
 from campfire.domain.accounts import NewPerson, NewSession, decide_join, decide_setup
 from campfire.domain.bots import decide_create_bot
@@ -45,14 +47,17 @@ class Socket:
         self._unread: list[Frame] = []
 
     async def next(self, kind: str | None = None) -> Frame:
-        """The next frame (of that type); fails when the socket closes or nothing comes."""
+        """The next frame (of that type); fails when the socket closes or nothing comes.
+
+        Who is connected is told at any time, and skipped unless it is asked for.
+        """
         async with asyncio.timeout(SECONDS):
             while True:
                 message = await self.raw.receive()
                 assert message.type == aiohttp.WSMsgType.TEXT, (message, self.raw.close_code)
                 frame = msgspec.json.decode(message.data)
                 self.frames.append(frame)
-                if kind is None or frame["type"] == kind:
+                if frame["type"] == kind or (kind is None and frame["type"] != "connected"):
                     return frame  # type: ignore[no-any-return]
 
     async def event(self, topic: str | None = None) -> Frame:
@@ -96,7 +101,7 @@ class EventSource:
         self.last_id = ""
 
     async def next(self) -> tuple[str, Frame]:
-        """The next event's name and data; comments are skipped."""
+        """The next event's name and data; comments are skipped, and who is connected."""
         name, data = "message", b""
         async with asyncio.timeout(SECONDS):
             while line := await self.response.content.readline():
@@ -108,7 +113,9 @@ class EventSource:
                 elif field == b"data":
                     data += value
                 elif not field and data:
-                    return name, msgspec.json.decode(data)
+                    if name != "connected":
+                        return name, msgspec.json.decode(data)
+                    name, data = "message", b""
         raise EOFError
 
     async def until(self, position: int) -> list[Frame]:
@@ -152,6 +159,18 @@ class Person:
             assert answer.status == 200 and answer.content_type == "text/event-stream"
             yield EventSource(answer)
 
+    async def call(self, method: str, path: str) -> Any:
+        """The JSON answer of the API; None if it has no content, the problem's code if it refuses."""
+        async with self.server.http.request(method, f"/api/v1{path}", headers=self.headers) as answer:
+            if answer.status == 204:
+                return None
+            told = await answer.json()
+            return told if answer.status == 200 else told["code"]
+
+    async def unread(self, room_id: str) -> int:
+        """As the API counts it."""
+        return int((await self.call("GET", f"/rooms/{room_id}"))["unread"])
+
     async def post(self, room_id: str, body: str = "hello") -> Message:
         return await post_message(
             self.server.engine, self.id, room_id=room_id, body=body, client_message_id=None, overflow="refuse"
@@ -193,9 +212,10 @@ class Person:
 class Server:
     """A running server."""
 
-    def __init__(self, engine: Engine, hub: FeedHub, http: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, engine: Engine, hub: FeedHub, activity: Activity, http: aiohttp.ClientSession, url: str) -> None:
         self.engine = engine
         self.hub = hub
+        self.activity = activity
         self.http = http
         self.url = url
 
@@ -260,16 +280,23 @@ class Server:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    engine = await Engine.open(Settings(data=tmp_path / "data", link_previews="off"), clock=SystemClock())
+def clock() -> Clock:
+    """The machine's; a module whose tests move time has its own."""
+    return SystemClock()
+
+
+@pytest.fixture
+async def server(tmp_path: Path, clock: Clock) -> AsyncIterator[Server]:
+    engine = await Engine.open(Settings(data=tmp_path / "data", link_previews="off"), clock=clock)
     hub = FeedHub(engine)
-    runner = web.AppRunner(build_app(engine, hub), access_log=None, shutdown_timeout=2)
+    app = build_app(engine, hub)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         async with aiohttp.ClientSession(base_url=url, cookie_jar=aiohttp.DummyCookieJar()) as http:
-            yield Server(engine, hub, http, url)
+            yield Server(engine, hub, app[ACTIVITY], http, url)
             await hub.close()
     finally:
         await runner.cleanup()

@@ -1,4 +1,4 @@
-"""Presence, typing and reading."""
+"""Presence over several tabs, and reading."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -6,17 +6,33 @@ from typing import TYPE_CHECKING
 import pytest
 
 from campfire.api.feed import activity
+from campfire.clock import ManualClock
 from campfire.domain.events import PresenceEntered, PresenceLeft, ReadPositionMoved
 
 if TYPE_CHECKING:
-    from tests.api_feed.conftest import Person, Server
+    from tests.api_feed.conftest import Person, Server, Socket
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Nobody waits for a grace to be over."""
+    return ManualClock()
+
+
+async def _closed(server: "Server", tabs: "list[Socket]", clock: ManualClock, *, leaving: int) -> None:
+    """Close tabs, `leaving` connections open, and let the grace go by."""
+    await asyncio.gather(*(tab.raw.close() for tab in tabs))
+    await server.eventually(lambda: server.hub.connections == leaving)
+    clock.advance(5)
 
 
 def _on_record(server: "Server", *kinds: type) -> list[object]:
     return [each.event for each in server.engine.reader.read(0, 10_000) if isinstance(each.event, kinds)]
 
 
-async def test_three_tabs_are_one_presence(server: "Server", ada: "Person", bob: "Person", room: str) -> None:
+async def test_three_tabs_are_one_presence(
+    server: "Server", ada: "Person", bob: "Person", room: str, clock: ManualClock
+) -> None:
     """The first to open the room enters, the last to close leaves, and the others are told once."""
     watching = await ada.socket()
     tabs = [await bob.socket() for _ in range(3)]
@@ -24,17 +40,18 @@ async def test_three_tabs_are_one_presence(server: "Server", ada: "Person", bob:
         assert (await tab.ask(type="enter", room_id=room))["type"] == "ack"
     present = await watching.next("presence")
     assert present == {"type": "presence", "room_id": room, "user_id": bob.id, "present": True}
-    await tabs[0].raw.close()
+    await _closed(server, tabs[:1], clock, leaving=3)
     assert (await tabs[1].ask(type="leave", room_id=room))["type"] == "ack"
+    await server.activity.sweep()
     assert bob.id in server.engine.directory.present_in(room)
-    await tabs[2].raw.close()
+    await _closed(server, tabs[1:], clock, leaving=1)
     assert (await watching.next("presence"))["present"] is False
     assert len(_on_record(server, PresenceEntered)) == len(_on_record(server, PresenceLeft)) == 1
     assert not [frame for frame in watching.frames if frame["type"] == "event"]
 
 
 async def test_opening_while_the_last_tab_closes_ends_present(
-    server: "Server", ada: "Person", bob: "Person", room: str
+    server: "Server", ada: "Person", bob: "Person", room: str, clock: ManualClock
 ) -> None:
     """Whatever the order of commits, the record agrees with the open tabs when all is quiet."""
     for _ in range(20):
@@ -42,7 +59,8 @@ async def test_opening_while_the_last_tab_closes_ends_present(
         await first.ask(type="enter", room_id=room)
         await asyncio.gather(first.ask(type="leave", room_id=room), second.ask(type="enter", room_id=room))
         assert bob.id in server.engine.directory.present_in(room)
-        await asyncio.gather(first.raw.close(), second.raw.close())
+        await _closed(server, [first, second], clock, leaving=0)
+        await server.activity.sweep()
         await server.eventually(lambda: bob.id not in server.engine.directory.present_in(room))
 
 
@@ -65,7 +83,7 @@ async def test_entering_fails_whole(
 
 
 async def test_who_is_removed_is_present_no_more_and_may_come_back(
-    server: "Server", ada: "Person", bob: "Person", room: str
+    server: "Server", ada: "Person", bob: "Person", room: str, clock: ManualClock
 ) -> None:
     """Entering again on the same connection works after being added again."""
     tab = await bob.socket()
@@ -75,28 +93,8 @@ async def test_who_is_removed_is_present_no_more_and_may_come_back(
     await ada.add(room, bob)
     assert (await tab.ask(type="enter", room_id=room))["type"] == "ack"
     assert bob.id in server.engine.directory.present_in(room)
-    await tab.raw.close()
+    await _closed(server, [tab], clock, leaving=0)
     await server.eventually(lambda: bob.id not in server.engine.directory.present_in(room))
-
-
-async def test_typing_is_told_to_the_others_once_a_second_at_most(
-    ada: "Person", bob: "Person", eve: "Person", room: str
-) -> None:
-    """Not to oneself, not to outsiders, and never as a flood, however the client tries."""
-    mine, theirs, outside = await ada.socket(), await bob.socket(), await eve.socket()
-    for _ in range(50):
-        await mine.send(type="typing", room_id=room)
-        await mine.send(type="typing", room_id=room, typing=False)
-    message = await ada.post(room, "done")
-    await theirs.until(message.position)
-    await mine.until(message.position)
-    told = [frame for frame in theirs.frames if frame["type"] == "typing"]
-    assert told[0] == {"type": "typing", "room_id": room, "user": {"id": ada.id, "name": "Ada"}, "typing": True}
-    assert told[1]["typing"] is False and len(told) <= 4
-    assert not [frame for frame in mine.frames if frame["type"] == "typing"]
-    await eve.room()
-    await outside.event("room.created")
-    assert not [frame for frame in outside.frames if frame["type"] == "typing"]
 
 
 async def test_reading_is_recorded_at_most_once_a_second_and_the_last_counts(

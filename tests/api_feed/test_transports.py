@@ -121,7 +121,8 @@ async def test_signals_reach_an_event_source_too(server: "Server", ada: "Person"
     async with bob.event_source() as source:
         await source.next()
         place = source.last_id
-        await (await ada.socket()).send(type="typing", room_id=room)
+        typist = await ada.socket()
+        await typist.send(type="typing", room_id=room)
         name, typing = await source.next()
         assert name == "typing" and typing["user"] == {"id": ada.id, "name": "Ada"}
         server.hub.announce_status({"read_only": True})

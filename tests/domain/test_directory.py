@@ -45,6 +45,7 @@ class DirectoryAgainstModel(RuleBasedStateMachine):
         self.present: set[tuple[str, str]] = set()
         self.read: dict[tuple[str, str], int] = {}
         self.last: dict[str, int] = {}
+        self.posted: dict[str, int] = {}
         self.live = {next(iter(self.world.directory.sessions)): ada}
         return ada
 
@@ -140,22 +141,35 @@ class DirectoryAgainstModel(RuleBasedStateMachine):
         assert bool(decided) == (user in self.members[room] and room not in self.archived)
         if decided:
             self.last[room] = max(at, self.last.get(room, 0))
+            self.posted[room] = len(self.world.log)
             assert decided[0].event.at == self.last[room]
 
     @rule(room=rooms, user=users)
     def enter(self, room: str, user: str) -> None:
-        if self.try_to(lambda: decide_enter(self.directory, room_id=room, user_id=user, at=NOW)):
+        seen = len(self.world.log)
+        if self.try_to(lambda: decide_enter(self.directory, room_id=room, user_id=user, seen=seen, at=NOW)):
             self.present.add((room, user))
+            self.see(room, user, seen)
 
     @rule(room=rooms, user=users)
     def leave(self, room: str, user: str) -> None:
-        if self.try_to(lambda: decide_leave(self.directory, room_id=room, user_id=user, at=NOW)):
+        seen = len(self.world.log)
+        if self.try_to(lambda: decide_leave(self.directory, room_id=room, user_id=user, seen=seen, at=NOW)):
             self.present.remove((room, user))
+            self.see(room, user, seen)
 
     @rule()
     def restart(self) -> None:
-        self.try_to(lambda: decide_presence_reset(self.directory, at=NOW))
+        seen = len(self.world.log)
+        self.try_to(lambda: decide_presence_reset(self.directory, seen=seen, at=NOW))
+        for room, user in self.present:
+            self.see(room, user, seen)
         self.present.clear()
+
+    def see(self, room: str, user: str, seen: int) -> None:
+        """Being present reads what was posted, if there is anything new."""
+        if self.posted.get(room, 0) > self.read.get((room, user), 0):
+            self.read[room, user] = seen
 
     @rule(room=rooms, user=users, position=st.integers(0, 50))
     def read_up_to(self, room: str, user: str, position: int) -> None:

@@ -1,85 +1,83 @@
 """Presence, typing and reading: coalesced before anything of it reaches the log."""
 
 import asyncio
-from weakref import WeakValueDictionary
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 
 from campfire.api.feed import frames
+from campfire.api.feed.connected import Connected
 from campfire.api.feed.hub import FeedHub
-from campfire.domain.events import NewEvent
-from campfire.domain.presence import decide_enter, decide_leave
+from campfire.api.feed.leases import Lease
+from campfire.api.feed.presences import Place, Presences
+from campfire.api.feed.typing import Typing
+from campfire.domain.events import Event, MemberRemoved, MessagePosted, PresenceEntered
 from campfire.domain.reading import decide_read
 from campfire.domain.rooms import readable_room
 from campfire.engine import Engine
 from campfire.errors import CampfireError
+from campfire.eventlog.group_commit import CommittedBatch
 
-_TYPING_SECONDS = 1.0
+_SWEEP_SECONDS = 0.5
 _READ_SECONDS = 1.0
-_MOST_TYPING = 10_000
-
-Place = tuple[str, str]
-"""A room and a person in it."""
 
 log = structlog.get_logger()
 
 
 class Activity:
-    """One for the server: knows which connections are in rooms, so that a person with three tabs enters once."""
+    """One for the server: who is present where, who is connected, who types, and who has read how far."""
 
     def __init__(self, engine: Engine, hub: FeedHub) -> None:
         self._engine = engine
         self._hub = hub
-        self._inside: dict[Place, set[object]] = {}
-        self._settling: WeakValueDictionary[Place, asyncio.Lock] = WeakValueDictionary()
-        self._typing: dict[Place, tuple[float, bool]] = {}
-        """When the others were last told that somebody types, and whether they still think so."""
+        self.presences = Presences(engine)
+        self.connected = Connected(engine, hub)
+        self.typing = Typing(engine, hub)
         self._read_upto: dict[Place, int] = {}
         self._flushes: set[asyncio.Task[None]] = set()
+        self._followers: dict[type[Event], Callable[[Any], None]] = {
+            MessagePosted: self._posted,
+            MemberRemoved: self._removed,
+            PresenceEntered: self._entered,
+        }
+        engine.subscribers.append(self._follow)
 
-    async def enter(self, connection: object, room_id: str, user_id: str) -> None:
-        """Somebody opened a room on one of their connections; the first one is an event.
+    async def run(self) -> None:
+        """Sweep twice a second, for ever."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            try:
+                await self.sweep()
+            except Exception:
+                # A defect met at one place must not leave everybody else present and typing for ever.
+                log.exception("activity_sweep_failed")
 
-        Raises `RoomNotFound`, `RoomAccessDenied`, and what `Engine.append` raises.
-        """
-        readable_room(self._engine.directory, room_id, user_id)
-        self._inside.setdefault((room_id, user_id), set()).add(connection)
-        try:
-            await self._settle(room_id, user_id)
-        except BaseException:
-            self._step_out(connection, room_id, user_id)
-            raise
+    async def sweep(self) -> None:
+        """End what is over by now: silent connections, leases, typing; and tell who came and went."""
+        self._hub.end_silent()
+        self.typing.sweep()
+        for place in await self.presences.sweep():
+            self.typing.over(place)
+        await self.connected.sweep()
 
-    async def leave(self, connection: object, room_id: str, user_id: str) -> None:
-        """One of the person's connections left the room; the last one is an event."""
-        if connection in self._inside.get((room_id, user_id), ()):
-            self._step_out(connection, room_id, user_id)
-            await self._settle(room_id, user_id)
+    async def leave(self, lease: Lease, room_id: str) -> None:
+        """As `Presences.leave`; whoever has the room open nowhere does not type there either."""
+        await self.presences.leave(lease, room_id)
+        if not self.presences.is_inside((room_id, lease.user_id)):
+            self.typing.over((room_id, lease.user_id))
 
-    async def leave_at_end(self, connection: object, room_id: str, user_id: str) -> None:
-        """As `leave`, for a connection that has gone, so that nobody is there to be told of an error."""
-        try:
-            await self.leave(connection, room_id, user_id)
-        except CampfireError as error:
-            # The log cannot take it now (stopping, or a full disk); the next start closes every presence.
-            log.warning("leaving_not_recorded", room_id=room_id, code=error.code)
+    async def leave_over_http(self, user_id: str, session_id: str, room_id: str) -> None:
+        """As `Presences.leave_over_http`, with the same for typing."""
+        await self.presences.leave_over_http(user_id, session_id, room_id)
+        if not self.presences.is_inside((room_id, user_id)):
+            self.typing.over((room_id, user_id))
 
-    def typing(self, room_id: str, user_id: str, *, is_typing: bool) -> None:
-        """Tell the others, at most once a second, that somebody types, and then that they stopped.
-
-        Raises `RoomNotFound`, `RoomAccessDenied`.
-        """
-        directory = self._engine.directory
-        readable_room(directory, room_id, user_id)
-        now = self._engine.clock.monotonic()
-        told_at, still = self._typing.get((room_id, user_id), (-_TYPING_SECONDS, False))
-        if (now - told_at < _TYPING_SECONDS) if is_typing else not still:
-            return
-        if len(self._typing) >= _MOST_TYPING:
-            self._typing.clear()  # at worst somebody is announced twice within a second
-        self._typing[room_id, user_id] = (now if is_typing else told_at, is_typing)
-        signal = frames.typing(room_id, user_id, directory.users[user_id].name, is_typing=is_typing)
-        self._hub.signal_room(room_id, signal, but_user=user_id)
+    def break_off(self, lease: Lease) -> None:
+        """A connection has ended, and is no subscriber any more."""
+        self.presences.break_off(lease)
+        if lease.user_id not in self._hub.people:
+            self.typing.over_everywhere(lease.user_id)
 
     def read(self, room_id: str, user_id: str, position: int) -> None:
         """Remember how far somebody has read; the furthest of each second is recorded.
@@ -95,34 +93,31 @@ class Activity:
             flush.add_done_callback(self._flushes.discard)
 
     async def close(self) -> None:
-        """Record what is waiting."""
+        """Record what is waiting, and that everybody has left."""
         for flush in self._flushes:
             flush.cancel()
         await asyncio.gather(*self._flushes, return_exceptions=True)
         for room_id, user_id in tuple(self._read_upto):
             await self._record_read(room_id, user_id)
+        await self.presences.close()
 
-    async def _settle(self, room_id: str, user_id: str) -> None:
-        """Make the record agree with who is inside.
+    def _follow(self, batch: CommittedBatch) -> None:
+        for recorded in batch.events:
+            follow = self._followers.get(type(recorded.event))
+            if follow is not None:
+                follow(recorded.event)
 
-        One at a time for each person and room: a tab that opens while the last one's leaving is being
-        committed would otherwise find the person still present, and end up inside but not on record.
-        """
-        lock = self._settling.setdefault((room_id, user_id), asyncio.Lock())
-        async with lock:
-            await self._engine.perform(lambda: self._decide_presence(room_id, user_id))
+    def _posted(self, event: MessagePosted) -> None:
+        self.typing.over((event.room_id, event.author_id))
 
-    def _decide_presence(self, room_id: str, user_id: str) -> list[NewEvent]:
-        directory = self._engine.directory
-        is_inside = (room_id, user_id) in self._inside and directory.is_member(room_id, user_id)
-        decide = decide_enter if is_inside else decide_leave
-        return decide(directory, room_id=room_id, user_id=user_id, at=self._engine.clock.now_ms())
+    def _removed(self, event: MemberRemoved) -> None:
+        place = event.room_id, event.user_id
+        self.typing.over(place)
+        if self.presences.expel(place):
+            self._hub.signal_room(event.room_id, frames.presence(event.room_id, event.user_id, present=False))
 
-    def _step_out(self, connection: object, room_id: str, user_id: str) -> None:
-        connections = self._inside.get((room_id, user_id), set())
-        connections.discard(connection)
-        if not connections:
-            self._inside.pop((room_id, user_id), None)
+    def _entered(self, event: PresenceEntered) -> None:
+        self.presences.doubt((event.room_id, event.user_id))
 
     async def _record_soon(self, room_id: str, user_id: str) -> None:
         await asyncio.sleep(_READ_SECONDS)

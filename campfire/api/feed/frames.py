@@ -117,7 +117,7 @@ class Run:
 
 
 class Signal:
-    """A frame without a position: `status`, `typing` or `presence`."""
+    """A frame without a position: `status`, `typing`, `presence` or `connected`."""
 
     def __init__(self, kind: str, members: dict[str, Any]) -> None:
         self.kind = kind
@@ -130,6 +130,14 @@ class Signal:
     @cached_property
     def server_sent(self) -> bytes:
         return b"event: %s\ndata: %s\n\n" % (self.kind.encode(), self.json)
+
+
+class Heartbeat(Signal):
+    """The status, and for a WebSocket a ping (RFC 6455 section 5.5.2), which every client answers by itself."""
+
+    @cached_property
+    def websocket(self) -> bytes:
+        return text_frame(self.json) + b"\x89\x00"
 
 
 def runs_of(events: Iterable[EncodedEvent], most_bytes: int) -> Iterator[Run]:
@@ -161,6 +169,11 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f" + length.to_bytes(8, "big") + payload
 
 
+def pong_frame(payload: bytes) -> bytes:
+    """The answer to a client's ping, which has at most 125 bytes (RFC 6455 section 5.5.3)."""
+    return b"\x8a" + bytes((len(payload),)) + payload
+
+
 def server_sent_event(event: EncodedEvent, epoch: str) -> bytes:
     """The event for an EventSource (WHATWG HTML section 9.2); its id is what Last-Event-ID will say."""
     return b"id: %s:%d\ndata: %s\n\n" % (epoch.encode(), event.position, event.json)
@@ -186,9 +199,18 @@ def status(position: int, facts: dict[str, Any]) -> Signal:
     return Signal("status", {"position": position, **facts})
 
 
+def heartbeat(position: int) -> Heartbeat:
+    return Heartbeat("status", {"position": position})
+
+
 def typing(room_id: str, user_id: str, name: str, *, is_typing: bool) -> Signal:
     return Signal("typing", {"room_id": room_id, "user": {"id": user_id, "name": name}, "typing": is_typing})
 
 
 def presence(room_id: str, user_id: str, *, present: bool) -> Signal:
     return Signal("presence", {"room_id": room_id, "user_id": user_id, "present": present})
+
+
+def connected(came: list[str], gone: list[str]) -> Signal:
+    """Who has a live feed now, and who has none any more: ids of people."""
+    return Signal("connected", {"came": came, "gone": gone})

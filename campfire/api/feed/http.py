@@ -8,10 +8,11 @@ from campfire.api import schemas
 from campfire.api.auth import Actor, authenticated
 from campfire.api.feed import frames
 from campfire.api.feed.cursor import Cursor, LastSeen, Start
-from campfire.api.feed.frames import EncodedEvent, Run, Signal
+from campfire.api.feed.frames import EncodedEvent, Heartbeat, Run, Signal
 from campfire.api.feed.hub import MOST_WAITING, SLOW_CONSUMER, FeedHub
 from campfire.api.feed.query import last_seen
-from campfire.api.keys import ENGINE, HUB
+from campfire.api.feed.silence import notice_silence
+from campfire.api.keys import ACTIVITY, ENGINE, HUB
 from campfire.api.middleware import add_common_headers
 from campfire.api.routes import answer, whole_number
 from campfire.errors import CampfireError
@@ -66,6 +67,10 @@ class Poll:
 
     beat = signal
 
+    def is_silent(self, now: float) -> bool:
+        """Nothing can be heard of a poll, which is over soon anyway."""
+        return False
+
     async def drained(self) -> None:
         """Nothing is sent before the end."""
 
@@ -95,6 +100,8 @@ async def _poll(request: web.Request, actor: Actor, last: LastSeen, wait: int) -
         hub.attach(poll, Start(position, start.epoch, resync=False))
         await poll.wait(wait)
         events, position = poll.events, poll.seen_up_to
+    if wait:
+        request.app[ACTIVITY].connected.saw(actor.user_id)
     shown = [event.shown for event in events]
     return answer(schemas.FeedPage(events=shown, position=position, epoch=start.epoch, resync=False))
 
@@ -138,9 +145,13 @@ class Stream:
     def signal(self, signal: Signal) -> None:
         self._add(signal.server_sent)
 
-    def beat(self, heartbeat: Signal) -> None:
+    def beat(self, heartbeat: Heartbeat) -> None:
         """A comment, with the position as the id to resume from; an EventSource shows neither to its page."""
         self._add(b": still here\nid: %s:%d\n\n" % (self._hub.epoch.encode(), self._hub.position))
+
+    def is_silent(self, now: float) -> bool:
+        """An EventSource never answers, but the kernel knows whether it has gone, or acknowledges nothing."""
+        return self._transport is None or self._transport.is_closing()
 
     async def drained(self) -> None:
         while self._size > _COMFORTABLE and not self._ended:
@@ -174,6 +185,8 @@ async def _stream(request: web.Request, actor: Actor, last: LastSeen) -> web.Str
     add_common_headers(request, response)
     response.force_close()
     await response.prepare(request)
+    if request.transport is not None:
+        notice_silence(request.transport)
     stream = Stream(hub, actor, request.transport)
     cursor = hub.attach(stream, hub.start_of(last))
     catching_up = None if cursor.at_tip else asyncio.create_task(hub.catch_up(stream, cursor))

@@ -1,7 +1,7 @@
 """The hub hands committed batches to whoever may see them, and catches up whoever was away."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ import structlog
 
 from campfire.api.feed import frames
 from campfire.api.feed.cursor import Cursor, LastSeen, Start, is_ahead, start_of
-from campfire.api.feed.frames import EncodedEvent, Run, Signal
+from campfire.api.feed.frames import EncodedEvent, Heartbeat, Run, Signal
 from campfire.domain.events import (
     BotKeySet,
     PresenceEntered,
@@ -28,12 +28,13 @@ SESSION_ENDED = 4401
 RESTARTING = 1012
 SLOW_CONSUMER = 1013
 INTERNAL_ERROR = 1011
-"""Close codes: RFC 6455 section 7.4 and the registry it begins; 4401 is our own, after HTTP's 401."""
+NO_SIGN_OF_LIFE = 4408
+"""Close codes: RFC 6455 section 7.4 and the registry it begins; 4401 and 4408 are our own, after HTTP's."""
 
 MOST_WAITING = 4 * 1024 * 1024
 """Bytes that a connection may leave unread before it is closed; it resumes where it was."""
 
-_HEARTBEAT_SECONDS = 15
+_HEARTBEAT_SECONDS = 20
 _ALARM_SECONDS = 3600
 _PATIENCE_SECONDS = 30
 """For a client that reads nothing while it is being caught up."""
@@ -58,8 +59,11 @@ class Subscriber(Protocol):
     def signal(self, signal: Signal) -> None:
         """Take a frame without a position (typing, presence, status)."""
 
-    def beat(self, heartbeat: Signal) -> None:
-        """Show a sign of life to the client and to proxies between."""
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Show a sign of life to the client and to proxies between, and ask for one if it can give any."""
+
+    def is_silent(self, now: float) -> bool:
+        """Whether the other side could have answered, and has not for so long that it must be gone."""
 
     async def drained(self) -> None:
         """Wait until what was delivered has mostly left; while catching up."""
@@ -101,9 +105,14 @@ class FeedHub:
     def connections(self) -> int:
         return sum(map(len, self._open.values()))
 
+    @property
+    def people(self) -> Set[str]:
+        """The ids of those who are live now."""
+        return self._live.keys()
+
     def start(self) -> None:
         """Begin the heartbeat."""
-        self._heart = asyncio.create_task(self._beat())
+        self._heart = asyncio.create_task(self._keep_beating())
 
     def start_of(self, last: LastSeen) -> Start:
         """Where a client begins; one that is ahead of the log raises the alarm."""
@@ -178,6 +187,21 @@ class FeedHub:
         signal = frames.status(self._engine.position, facts)
         for subscriber in self._everybody():
             subscriber.signal(signal)
+
+    async def signal_everybody(self, signal: Signal) -> None:
+        """Send a frame without a position to all, in slices, so that nobody's message waits."""
+        everybody = self._everybody()
+        for start in range(0, len(everybody), _SLICE):
+            for subscriber in everybody[start : start + _SLICE]:
+                subscriber.signal(signal)
+            await asyncio.sleep(0)
+
+    def end_silent(self) -> None:
+        """Close the transports whose other side has shown no sign of life for too long."""
+        now = self._engine.clock.monotonic()
+        for subscriber in self._everybody():
+            if subscriber.is_silent(now):
+                subscriber.end(NO_SIGN_OF_LIFE, "NO_SIGN_OF_LIFE")
 
     async def close(self) -> None:
         """Close every transport, so that clients come back to the next server with their positions."""
@@ -273,18 +297,21 @@ class FeedHub:
             if user_id in directory.bots and not directory.lets_in(user_id, subscriber.session_id):
                 subscriber.end(SESSION_ENDED, "SESSION_EXPIRED")
 
-    async def _beat(self) -> None:
-        """Tell everybody the position now and then: it keeps connections open through proxies, and lets
-        a client in quiet rooms resume from near the tip. In slices, so that nobody's message waits."""
+    async def beat(self) -> None:
+        """Tell everybody the position: it keeps connections open through proxies, lets a client in quiet rooms
+        resume from near the tip, and asks who is still there. In slices, so that nobody's message waits."""
+        everybody = iter(self._everybody())
+        while some := list(islice(everybody, _SLICE)):
+            # Anew for each slice: it must not tell a client less than it has seen meanwhile.
+            heartbeat = frames.heartbeat(self._engine.position)
+            for subscriber in some:
+                subscriber.beat(heartbeat)
+            await asyncio.sleep(0)
+
+    async def _keep_beating(self) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
-            everybody = iter(self._everybody())
-            while some := list(islice(everybody, _SLICE)):
-                # Anew for each slice: it must not tell a client less than it has seen meanwhile.
-                heartbeat = frames.status(self._engine.position, {})
-                for subscriber in some:
-                    subscriber.beat(heartbeat)
-                await asyncio.sleep(0)
+            await self.beat()
 
 
 def _discard(places: dict[str, set[Subscriber]], key: str, subscriber: Subscriber) -> None:

@@ -7,7 +7,6 @@ replaced by a cap on what may wait in the transport.
 """
 
 import asyncio
-import socket as sockets
 from typing import Any
 
 import msgspec
@@ -18,7 +17,9 @@ from campfire.api.feed import frames
 from campfire.api.feed.cursor import LastSeen, Start
 from campfire.api.feed.frames import ClientFrame, Enter, Leave, Post, Read, Ref, Run, Signal, Typing
 from campfire.api.feed.hub import MOST_WAITING, RESTARTING, SLOW_CONSUMER
+from campfire.api.feed.leases import Lease
 from campfire.api.feed.query import last_seen
+from campfire.api.feed.silence import notice_silence
 from campfire.api.keys import ACTIVITY, ENGINE, HUB, RATE_LIMITER, REQUEST_ID
 from campfire.api.posting import post_message
 from campfire.api.problems import problem_from
@@ -28,7 +29,7 @@ _COMFORTABLE = 256 * 1024
 """Bytes below which a catch-up goes on."""
 _LARGEST_FRAME = 512 * 1024
 _POSTS_AT_ONCE = 64
-_DEAF_SECONDS = 60
+_THE_END = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
 _LAST_WORDS_SECONDS = 5
 """For a client to read why it is closed, and for its posts to be acknowledged before a restart."""
 
@@ -39,13 +40,16 @@ async def open_socket(request: web.Request) -> web.StreamResponse:
     require_same_origin(request)
     if request.app[HUB].closing:
         raise CampfireError("SHUTTING_DOWN", retry_after=2)
-    socket = web.WebSocketResponse(compress=False, max_msg_size=_LARGEST_FRAME, timeout=_LAST_WORDS_SECONDS)
+    # Pings and pongs come to us, since aiohttp would not tell of pongs, and would time each connection by itself.
+    socket = web.WebSocketResponse(
+        compress=False, max_msg_size=_LARGEST_FRAME, timeout=_LAST_WORDS_SECONDS, autoping=False
+    )
     if not socket.can_prepare(request):
         raise CampfireError("WEBSOCKET_CONNECTION_FAILED", "This address speaks WebSocket only.")
     await socket.prepare(request)
     transport = request.transport
     if transport is not None:
-        _notice_silence(transport)
+        notice_silence(transport)
         await Connection(request, transport, socket, actor).serve(last_seen(request))
     return socket
 
@@ -64,7 +68,9 @@ class Connection:
         self._activity = request.app[ACTIVITY]
         self._socket = socket
         self._transport = transport
-        self._rooms: set[str] = set()
+        self._lease = Lease(
+            actor.user_id, actor.session_id, now=self._engine.clock.monotonic(), position=self._engine.position
+        )
         self._posts: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[Any] | None = None
 
@@ -74,21 +80,14 @@ class Connection:
         # Who misses nothing is live already, and an idle connection costs no task beside its handler's.
         catching_up = None if cursor.at_tip else asyncio.create_task(self._hub.catch_up(self, cursor))
         try:
-            async for message in self._socket:
-                if self._ending is not None:
-                    continue
-                if message.type == WSMsgType.TEXT:
-                    await self._take(message.data)
-                elif message.type == WSMsgType.BINARY:
-                    self._refuse(None, CampfireError("MALFORMED_REQUEST", "Send JSON in text frames."))
+            await self._read()
         finally:
             self._hub.detach(self)
             if catching_up is not None:
                 catching_up.cancel()
                 await asyncio.gather(catching_up, return_exceptions=True)
             await asyncio.gather(*self._posts, return_exceptions=True)
-            for room_id in self._rooms:
-                await self._activity.leave_at_end(self, room_id, self.user_id)
+            self._activity.break_off(self._lease)
             if self._ending is not None:
                 await self._ending
 
@@ -107,11 +106,16 @@ class Connection:
 
     beat = signal
 
+    def is_silent(self, now: float) -> bool:
+        return self._lease.is_over(now)
+
     async def drained(self) -> None:
         # A transport tells only its protocol, which is aiohttp's, when its buffer has emptied.
         transport = self._transport
         while transport.get_write_buffer_size() > _COMFORTABLE and not transport.is_closing():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+        # Pings begin when it is live; until then that it takes what it is sent is all that can be heard of it.
+        self._hear()
 
     def end(self, code: int, reason: str) -> None:
         self._hub.detach(self)
@@ -133,6 +137,29 @@ class Connection:
             return
         self._transport.write(data)
 
+    async def _read(self) -> None:
+        """Take what the client sends until it or we close. Whatever comes is a sign of life."""
+        while (message := await self._socket.receive()).type not in _THE_END:
+            if message.type == WSMsgType.ERROR:
+                continue
+            self._hear()
+            if self._ending is not None:
+                continue
+            if message.type == WSMsgType.TEXT:
+                self._lease.busy = True
+                await self._take(message.data)
+                self._lease.busy = False
+                self._hear()
+            elif message.type == WSMsgType.PING:
+                self._write(frames.pong_frame(message.data))
+            elif message.type == WSMsgType.BINARY:
+                self._refuse(None, CampfireError("MALFORMED_REQUEST", "Send JSON in text frames."))
+        if message.type == WSMsgType.CLOSE:
+            self._hear()
+
+    def _hear(self) -> None:
+        self._lease.heard(self._engine.clock.monotonic(), self._engine.position)
+
     async def _take(self, text: str) -> None:
         try:
             frame = frames.decode_client_frame(text)
@@ -151,13 +178,12 @@ class Connection:
         if not isinstance(frame, Typing):  # which is limited by itself, and never becomes an event
             self._count()
         if isinstance(frame, Typing):
-            self._activity.typing(frame.room_id, self.user_id, is_typing=frame.typing)
+            typing = self._activity.typing
+            (typing.start if frame.typing else typing.stop)(frame.room_id, self.user_id)
         elif isinstance(frame, Enter):
-            await self._activity.enter(self, frame.room_id, self.user_id)
-            self._rooms.add(frame.room_id)
+            await self._activity.presences.enter(self._lease, frame.room_id)
         elif isinstance(frame, Leave):
-            self._rooms.discard(frame.room_id)
-            await self._activity.leave(self, frame.room_id, self.user_id)
+            await self._activity.leave(self._lease, frame.room_id)
         elif isinstance(frame, Read):
             self._activity.read(frame.room_id, self.user_id, frame.position)
         if frame.ref is not None:
@@ -197,13 +223,6 @@ class Connection:
 
     def _refuse(self, ref: Ref, error: Exception) -> None:
         self._write(frames.text_frame(frames.error(ref, problem_from(error, self._request[REQUEST_ID]))))
-
-
-def _notice_silence(transport: asyncio.Transport) -> None:
-    """Have the kernel give up a peer that acknowledges nothing, heartbeats included; costs no timers of ours."""
-    socket = transport.get_extra_info("socket")
-    if socket is not None and hasattr(sockets, "TCP_USER_TIMEOUT") and socket.family != sockets.AF_UNIX:
-        socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_USER_TIMEOUT, _DEAF_SECONDS * 1000)
 
 
 def _malformed(error: Exception) -> Exception:

@@ -48,7 +48,19 @@ from campfire.api.schemas.people import (
     User,
     Users,
 )
-from campfire.api.schemas.rooms import AddMember, ChangeRoom, CreateRoom, MarkRead, Members, Room, Rooms, SetInvolvement
+from campfire.api.schemas.rooms import (
+    AddMember,
+    ChangeRoom,
+    Connected,
+    CreateRoom,
+    MarkRead,
+    Members,
+    Presence,
+    Room,
+    RoomPresence,
+    Rooms,
+    SetInvolvement,
+)
 from campfire.api.schemas.search import FoundRoom, RememberSearch, Searches, SearchResults, Understood
 from campfire.api.schemas.service import Alive, Check, FeedPage, Health, Recorded
 from campfire.api.schemas.webhooks import CreateWebhook, NewSecret, Webhook, Webhooks, WebhookWithSecret
@@ -77,6 +89,7 @@ __all__ = [
     "Check",
     "Command",
     "Commands",
+    "Connected",
     "CreateBot",
     "CreateRoom",
     "CreateWebhook",
@@ -105,11 +118,13 @@ __all__ = [
     "Password",
     "Position",
     "PostMessage",
+    "Presence",
     "Recorded",
     "RememberSearch",
     "Request",
     "ResetPassword",
     "Room",
+    "RoomPresence",
     "Rooms",
     "SearchResults",
     "Searches",

@@ -65,3 +65,20 @@ class Rooms(Answer, frozen=True, kw_only=True):
 
 class Members(Answer, frozen=True, kw_only=True):
     members: list[User]
+
+
+class Presence(Answer, frozen=True, kw_only=True):
+    """Somebody who has a room open, on however many devices, and since when."""
+
+    user_id: str
+    since: Time
+
+
+class RoomPresence(Answer, frozen=True, kw_only=True):
+    present: list[Presence]
+
+
+class Connected(Answer, frozen=True, kw_only=True):
+    """The ids of the people who follow the feed now. A bot that is only called appears in it never."""
+
+    connected: list[str]

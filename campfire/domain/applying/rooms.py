@@ -20,6 +20,7 @@ def _room_created(directory: Directory, event: happened.RoomCreated, recorded: R
             version=recorded.version,
             members=set(event.members),
             last_message_at=0 if before is None else before.last_message_at,
+            last_message_position=0 if before is None else before.last_message_position,
         )
     )
 
@@ -72,8 +73,9 @@ def _involvement_set(directory: Directory, event: happened.InvolvementSet, _: Re
     directory.set_involvement(event.room_id, event.user_id, event.involvement)
 
 
-def _message_posted(directory: Directory, event: happened.MessagePosted, _: RecordedEvent) -> None:
+def _message_posted(directory: Directory, event: happened.MessagePosted, recorded: RecordedEvent) -> None:
     room = directory.rooms[event.room_id]
+    room.last_message_position = recorded.position
     if event.at > room.last_message_at:
         room.last_message_at = event.at
 
