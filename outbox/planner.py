@@ -91,6 +91,7 @@ class Planner:
         self._reader = reader
         self._now_ms = now_ms
         self._endpoints: dict[str, Endpoint] = {}
+        self._imported_upto = reader.imported_upto()
 
     async def load(self) -> None:
         """Learn the endpoints that are known already."""
@@ -146,7 +147,7 @@ class Planner:
             self._forget_text(connection, event.message_id)
         elif isinstance(event, happened.DeliveryReplayRequested):
             return self._replay(connection, event)
-        planned = plan(recorded, self._endpoints.values(), epoch)
+        planned = plan(recorded, self._endpoints.values(), epoch) if recorded.position > self._imported_upto else []
         if planned:
             self._insert(connection, planned)
         return {each.endpoint_id for each in planned}

@@ -2,6 +2,8 @@
 
 import sqlite3
 import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,6 +15,7 @@ from campfire.eventlog.chain import GENESIS
 from campfire.eventlog.codec import EventCodec
 from campfire.eventlog.errors import LogDamaged
 
+_IDS_AT_ONCE = 500
 _COLUMNS = "position, stream_id, version, topic, state, recorded_at"
 RawRow = tuple[int, bytes, int, str, bytes, int, bytes | None, bytes]
 """position, stream_id, version, topic, state, recorded_at, scrubbed_digest, chain"""
@@ -44,6 +47,33 @@ class LogReader:
         """The name of this history; a restore to an earlier point begins a new one."""
         [(value,)] = self.select("SELECT value FROM log_info WHERE name = 'epoch'")
         return str(value)
+
+    def imported_upto(self) -> int:
+        """The last position that came from an account's export, 0 if none: what happened then was told then."""
+        rows = self.select("SELECT value FROM log_info WHERE name = 'imported_upto'")
+        return int(rows[0][0]) if rows else 0
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """Whatever is read inside is as of one moment, however long it takes; the log's WAL cannot shrink meanwhile."""
+        self.select("BEGIN")
+        try:
+            yield
+        finally:
+            self.select("COMMIT")
+
+    def versions(self, stream_ids: Iterable[str]) -> dict[str, int]:
+        """The last version of each of these streams that has any (index `events_by_stream`)."""
+        found: dict[str, int] = {}
+        wanted = [UUID(each).bytes for each in stream_ids]
+        for start in range(0, len(wanted), _IDS_AT_ONCE):
+            some = wanted[start : start + _IDS_AT_ONCE]
+            statement = (
+                "SELECT stream_id, MAX(version) FROM events"
+                f" WHERE stream_id IN ({','.join('?' * len(some))}) GROUP BY stream_id"
+            )
+            found.update((id_text(raw), version) for raw, version in self.select(statement, *some))
+        return found
 
     def tip(self) -> Tip:
         """The last event's place, as of now."""

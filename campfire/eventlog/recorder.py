@@ -52,7 +52,7 @@ class SQLiteLogRecorder(ApplicationRecorder):
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._subscriptions: list[LogSubscription] = []
-        self._connection = _open_for_writing(path)
+        self._connection = open_for_writing(path)
         self.reader = LogReader(path)
         self._tip = self.reader.tip()
         self._recorded_at = self.reader.recorded_at(self._tip.position) or 0
@@ -262,7 +262,8 @@ def _as_library_error(error: sqlite3.Error) -> Exception:
     return OperationalError(error)
 
 
-def _open_for_writing(path: Path) -> sqlite3.Connection:
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open or make a log's file, every commit durable. One process may, at any time. Raises `sqlite3.Error`."""
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=_BUSY_MS / 1000)
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
     connection.execute("PRAGMA synchronous = FULL")

@@ -45,6 +45,7 @@ class MessageEdited(Event, frozen=True, kw_only=True, omit_defaults=True):
     original_length: int | None = None
     mentions: tuple[Mention, ...] = ()
     scrubbed: bool = False
+    origin: Origin = "live"
 
 
 class MessageDeleted(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,6 +57,7 @@ class MessageDeleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     room_id: str
     by: str
     reason: DeletionReason = "deleted"
+    origin: Origin = "live"
 
 
 class MessagePreviewed(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -107,6 +109,7 @@ class MessagePinned(Event, frozen=True, kw_only=True, omit_defaults=True):
     message_id: str
     room_id: str
     by: str
+    origin: Origin = "live"
 
 
 class MessageUnpinned(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -117,6 +120,7 @@ class MessageUnpinned(Event, frozen=True, kw_only=True, omit_defaults=True):
     message_id: str
     room_id: str
     by: str
+    origin: Origin = "live"
 
 
 class MessageSaved(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -150,6 +154,7 @@ class BoostAdded(Event, frozen=True, kw_only=True, omit_defaults=True):
     by: str
     by_name: str
     content: str
+    origin: Origin = "live"
 
 
 class BoostRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -161,6 +166,7 @@ class BoostRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
     message_id: str
     room_id: str
     by: str
+    origin: Origin = "live"
 
 
 class ThreadRead(Event, frozen=True, kw_only=True, omit_defaults=True):
