@@ -14,6 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from campfire import admin_exports
 from campfire.command_line import EXIT_CODES_HELP, data_option, json_option, print_json, settings_from, telling_errors
 from campfire.config import Settings
 from campfire.control_client import control_client, server_is_running
@@ -74,6 +75,11 @@ def ndjson(file: Path, source: str | None, on_error: str, as_json: bool, data: s
     else:
         _tell(counts)
     sys.exit(1 if counts.stopped else 0)
+
+
+main.add_command(admin_exports.export)
+for _command in admin_exports.IMPORTS:
+    import_.add_command(_command)
 
 
 @main.command(epilog=EXIT_CODES_HELP)

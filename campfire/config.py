@@ -99,6 +99,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.thumbnails_path / digest[:2] / f"{name}.webp"
 
     @property
+    def exports_path(self) -> Path:
+        """Exports that are being sent; whatever is there at a start may be thrown away."""
+        return self.data / "exports"
+
+    @property
+    def import_path(self) -> Path:
+        """An account that is being imported, until it is whole; may be thrown away."""
+        return self.data / "import"
+
+    @property
     def lock_path(self) -> Path:
         return self.data / "server.lock"
 

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -25,6 +26,12 @@ class ControlClient:
     async def post(self, path: str, body: bytes = b"", **query: str) -> Any:
         async with self._session.post(f"http://campfire{path}", data=body, params=query) as response:
             return await _result(response)
+
+    async def post_file(self, path: str, file: Path, **query: str) -> Any:
+        """Post what a file holds, piece by piece."""
+        with file.open("rb") as body:
+            async with self._session.post(f"http://campfire{path}", data=body, params=query) as response:
+                return await _result(response)
 
     async def post_for_lines(self, path: str) -> AsyncIterator[Any]:
         """Post, and yield the JSON objects of the answer as they come."""

@@ -194,6 +194,13 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
     ),
     # The command line.
     ErrorKind(
+        "EXPORT_UNUSABLE",
+        422,
+        "The export cannot be imported",
+        False,
+        "Nothing of it was taken. Fetch it again, and do not change its files.",
+    ),
+    ErrorKind(
         "DATA_DIRECTORY_IN_USE",
         409,
         "Another Campfire uses this data directory",

@@ -16,6 +16,7 @@ from campfire.api import (
     boosts,
     bots,
     docs_page,
+    exports,
     health,
     link_previews,
     marks,
@@ -46,6 +47,7 @@ from campfire.api.keys import (
     BLOBS,
     BODY_SECONDS,
     ENGINE,
+    EXPORTS,
     HUB,
     LINK_PREVIEWER,
     PASSWORDS,
@@ -116,6 +118,7 @@ ROUTES: tuple[Route, ...] = (
     *attachments.ROUTES,
     *link_previews.ROUTES,
     *pictures.ROUTES,
+    *exports.ROUTES,
     *search.ROUTES,
     *searches.ROUTES,
     *webhooks.ROUTES,
@@ -143,6 +146,7 @@ def build_app(engine: Engine, hub: FeedHub, *, body_seconds: float = 60) -> web.
     app[PASSWORDS] = Passwords()
     app[BLOBS] = BlobStore(engine.settings.blobs_path)
     app[THUMBNAILS] = Thumbnails()
+    app[EXPORTS] = exports.Exports(engine.settings.exports_path)
     app[REMOVER] = Remover(engine)
     app[SCRUBBER] = Scrubber(engine)
     if engine.settings.link_previews == "on":
@@ -192,6 +196,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     previewer = app.get(LINK_PREVIEWER)
     if previewer is not None:
         previewer.start()
+    await asyncio.to_thread(app[EXPORTS].discard_leftovers)
     beside = [
         asyncio.create_task(_record_expiry(app[ENGINE])),
         asyncio.create_task(_announce_read_only(app[ENGINE], app[HUB])),

@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from campfire.api.keys import ENGINE, REQUEST_ID, SCRUBBER
+from campfire.api.keys import BLOBS, ENGINE, REQUEST_ID, SCRUBBER
 from campfire.api.problems import problem_from, problem_response
 from campfire.domain import ids
 from campfire.domain.events import DeliveryReplayRequested, NewEvent
 from campfire.eventlog.errors import VersionConflict
+from campfire.exports.steps import Step
+from campfire.exports.taking import take
 from campfire.importer import NdjsonImporter
 from campfire.people_tool import RESET_PATH, give_role, make_reset_token
 
@@ -63,6 +65,19 @@ async def import_lines(request: web.Request) -> web.Response:
         importer = importers[source] = NdjsonImporter(engine, source)
     counts = await importer.take(lines, first, stop_on_error=request.query.get("on_error") == "stop")
     return _json(msgspec.to_builtins(counts))
+
+
+async def import_blob(request: web.Request) -> web.Response:
+    """Keep a file of an export; it goes again in a day unless an event comes that names it."""
+    limit = int(request.query["size"])
+    blob = await request.app[BLOBS].take(request.content.iter_any(), limit)
+    return _json({"digest": blob.digest})
+
+
+async def import_step(request: web.Request) -> web.Response:
+    """One step of bringing a room or a person in."""
+    step = msgspec.json.decode(await request.read(), type=Step)
+    return _json(await take(request.app[ENGINE], step))
 
 
 async def make_password_reset(request: web.Request) -> web.Response:
@@ -120,11 +135,14 @@ def build_control_app(app: web.Application) -> web.Application:
     """The control interface beside `app`, over the same engine."""
     control = web.Application(middlewares=[_problems], client_max_size=_LARGEST_CHUNK)
     control[ENGINE] = app[ENGINE]
+    control[BLOBS] = app[BLOBS]
     control[SCRUBBER] = app[SCRUBBER]
     control[IMPORTERS] = {}
     control.router.add_get("/status", status)
     control.router.add_post("/outbox/replay", replay_deliveries)
     control.router.add_post("/import", import_lines)
+    control.router.add_post("/import/blob", import_blob)
+    control.router.add_post("/import/step", import_step)
     control.router.add_post("/people/password-reset", make_password_reset)
     control.router.add_post("/people/role", set_role)
     control.router.add_post("/scrub", scrub)

@@ -11,6 +11,7 @@ from campfire.housekeeping.remover import Remover
 from campfire.housekeeping.scrubber import Scrubber
 
 if TYPE_CHECKING:
+    from campfire.api.exports import Exports
     from campfire.api.feed.activity import Activity
     from campfire.api.feed.hub import FeedHub
     from campfire.api.passwords import Passwords
@@ -25,6 +26,7 @@ RATE_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("rate_limiter")
 SIGN_IN_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("sign_in_limiter")
 BLOBS = web.AppKey("blobs", BlobStore)
 THUMBNAILS = web.AppKey("thumbnails", Thumbnails)
+EXPORTS: "web.AppKey[Exports]" = web.AppKey("exports")
 REMOVER = web.AppKey("remover", Remover)
 LINK_PREVIEWER: "web.AppKey[LinkPreviewer]" = web.AppKey("link_previewer")
 SCRUBBER = web.AppKey("scrubber", Scrubber)

@@ -112,6 +112,11 @@ def imported_line_id(source: str, line: int) -> str:
     return _derived("imported-line", source, str(line))
 
 
+def imported_copy_id(original: str, copy: int) -> str:
+    """The id of what stands for `original`, which was deleted here, when it is brought back the `copy`-th time."""
+    return _derived("imported-copy", original, str(copy))
+
+
 def import_stream(source: str) -> str:
     """How far an import has come."""
     return _derived("import", source)

@@ -130,9 +130,8 @@ def open_chat(tmp_path: Path) -> OpenChat:
     async def open_(body_seconds: float = 60, **settings: Any) -> AsyncIterator[Chat]:
         clock = ManualClock()
         # Without link previews: no test asks anybody outside for anything.
-        engine = await Engine.open(
-            Settings(data=tmp_path / "data", **{"link_previews": "off", **settings}), clock=clock
-        )
+        wanted: dict[str, Any] = {"data": tmp_path / "data", "link_previews": "off", **settings}
+        engine = await Engine.open(Settings(**wanted), clock=clock)
         hub = FeedHub(engine)
         app = build_app(engine, hub, body_seconds=body_seconds)
         chats: list[Chat] = []

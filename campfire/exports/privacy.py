@@ -1,0 +1,117 @@
+"""What never leaves the server, and what is whose. Written out event by event: what is not named here stays."""
+
+import msgspec
+
+from campfire.domain import events as happened
+from campfire.domain.events import Event
+
+SECRETS: dict[type[Event], str] = {
+    happened.PasswordSet: "password_hash",
+    happened.SessionStarted: "token_hash",
+    happened.SignInLinkMade: "token_hash",
+    happened.WebhookCreated: "sealed_secret",
+    happened.WebhookSecretRotated: "sealed_secret",
+}
+"""The one field of each that is worth stealing."""
+WITHHELD = "withheld:"
+
+OF_A_ROOM: frozenset[type[Event]] = frozenset(
+    {
+        happened.RoomCreated,
+        happened.RoomRenamed,
+        happened.RoomArchived,
+        happened.RoomReopened,
+        happened.RoomKindChanged,
+        happened.MemberAdded,
+        happened.MemberRemoved,
+        happened.NicknameChanged,
+        happened.MessagePosted,
+        happened.MessageEdited,
+        happened.MessageDeleted,
+        happened.MessagePinned,
+        happened.MessageUnpinned,
+        happened.BoostAdded,
+        happened.BoostRemoved,
+    }
+)
+"""What everybody in a room may know. Who has read what, saved what, or wants to hear what is theirs alone."""
+
+OWNERS: dict[type[Event], str] = {
+    happened.UserCreated: "user_id",
+    happened.EmailClaimed: "user_id",
+    happened.EmailReleased: "user_id",
+    happened.EmailChanged: "user_id",
+    happened.PasswordSet: "user_id",
+    happened.ProfileChanged: "user_id",
+    happened.AvatarSet: "user_id",
+    happened.RoleChanged: "user_id",
+    happened.UserDeactivated: "user_id",
+    happened.UserReactivated: "user_id",
+    happened.UserRemoved: "user_id",
+    happened.UserBanned: "user_id",
+    happened.UserMessagesRemoved: "user_id",
+    happened.SessionStarted: "user_id",
+    happened.SessionEnded: "user_id",
+    happened.SignInLinkMade: "user_id",
+    happened.SignInLinkUsed: "user_id",
+    happened.MemberAdded: "user_id",
+    happened.MemberRemoved: "user_id",
+    happened.InvolvementSet: "user_id",
+    happened.PresenceEntered: "user_id",
+    happened.PresenceLeft: "user_id",
+    happened.ReadPositionMoved: "user_id",
+    happened.ThreadRead: "user_id",
+    happened.UploadFinished: "user_id",
+    happened.MessagePosted: "author_id",
+    happened.MessagePinned: "by",
+    happened.MessageUnpinned: "by",
+    happened.MessageSaved: "user_id",
+    happened.MessageUnsaved: "user_id",
+    happened.BoostAdded: "by",
+    happened.BoostRemoved: "by",
+    happened.SearchRemembered: "user_id",
+    happened.SearchesForgotten: "user_id",
+}
+"""Events that are somebody's own, and the field that says whose."""
+
+ON_OWN: frozenset[type[Event]] = frozenset(
+    {happened.MessageEdited, happened.MessageDeleted, happened.UploadAttached, happened.UploadDiscarded}
+)
+"""Events that belong to whoever began their stream: what became of a message or of a file."""
+
+NOBODYS: frozenset[type[Event]] = frozenset(
+    {
+        happened.AccountCreated,
+        happened.AccountChanged,
+        happened.JoinCodeRotated,
+        happened.LogoSet,
+        happened.NicknameChanged,
+        happened.RoomCreated,
+        happened.RoomRenamed,
+        happened.RoomArchived,
+        happened.RoomReopened,
+        happened.RoomKindChanged,
+        happened.RoomDeleted,
+        happened.RoomEmptied,
+        happened.MessageScrubbed,
+        happened.PresenceReset,
+        happened.WebhookCreated,
+        happened.WebhookSecretRotated,
+        happened.WebhookDeleted,
+        happened.WebhookTested,
+        happened.DeliveryReplayRequested,
+        happened.ImportProgressed,
+    }
+)
+"""Events that a person's export never has; of rooms it has a line each."""
+
+
+def withheld(event: Event, stream_id: str, version: int) -> Event | None:
+    """The event without its secret, which is marked as withheld, each otherwise; None if it has none."""
+    field = SECRETS.get(type(event))
+    return None if field is None else msgspec.structs.replace(event, **{field: f"{WITHHELD}{stream_id}:{version}"})
+
+
+def as_imported(event: Event) -> Event:
+    """The event as it will be wherever it is brought: history, of which nobody is notified."""
+    return msgspec.structs.replace(event, origin="import") if hasattr(event, "origin") else event

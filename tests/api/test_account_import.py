@@ -1,0 +1,264 @@
+"""The whole account, exported and brought into an empty data directory."""
+
+import gzip
+import sqlite3
+import tarfile
+from base64 import b64decode
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from exports_support.content import (
+    PASSWORD,
+    admin_beside,
+    fill,
+    lines,
+    must,
+    refit,
+    refused,
+    say,
+    seen,
+    unpacked,
+    upload,
+)
+
+from campfire.eventlog.reader import LogReader
+from campfire.eventlog.verification import verify
+from campfire.housekeeping.scrubber import Scrubber
+from projections.digest import digest_of
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Chat, Client, OpenChat
+
+
+PICTURE = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+
+
+def digests(data: Path) -> dict[str, str]:
+    connection = sqlite3.connect(f"file:{data / 'campfire.db'}?mode=ro", uri=True)
+    try:
+        return digest_of(connection)
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+async def full(chat: "Chat", ada: "Client", bob: "Client", eve: "Client") -> "Chat":
+    """A server with something of everything, some of it deleted, some of that scrubbed."""
+    await fill(chat, ada, bob, eve, chat.first_room)
+    file = await upload(bob, b"forget this", "secret.txt")
+    message = await say(bob, chat.first_room, "take this", uploads=[file])
+    await must(bob.delete(f"/api/v1/messages/{message['id']}"))
+    await Scrubber(chat.engine).sweep(at_once=True)
+    room = (await must(ada.post("/api/v1/rooms", {"name": "Den", "kind": "closed"})))["id"]
+    await fill_more(chat, ada, bob, room)
+    return chat
+
+
+async def fill_more(chat: "Chat", ada: "Client", bob: "Client", room: str) -> None:
+    await must(ada.post(f"/api/v1/rooms/{room}/members", {"user_id": bob.user["id"]}))
+    gone = await say(bob, room, "deleted, and not scrubbed yet")
+    await must(bob.delete(f"/api/v1/messages/{gone['id']}"))
+    await must(ada.patch(f"/api/v1/rooms/{room}", {"name": "The Den"}))
+    await must(ada.post(f"/api/v1/rooms/{room}/archive"))
+    await must(ada.post("/api/v1/webhooks", {"url": "https://example.com/hook", "events": ["message.posted"]}))
+    await must(ada.post("/api/v1/me/transfers"))
+    await must(ada.put("/api/v1/me/avatar", PICTURE))
+    await must(bob.patch("/api/v1/me", {"name": "Robert", "bio": "keeps the lights on"}))
+
+
+async def test_an_imported_account_is_the_same_account(
+    full: "Chat", ada: "Client", open_chat: "OpenChat", tmp_path: Path
+) -> None:
+    """Every read model has the same digest, the chain verifies, and everybody is still signed in."""
+    data, export, other = full.engine.settings.data, tmp_path / "export", tmp_path / "other"
+    manifest = await admin_beside("export", "account", export, "--with-key", "--data", data)
+    before = await seen(ada, full.first_room)
+    imported = await admin_beside("import", "account", export, "--data", other)
+    assert imported["events"] == manifest["log"]["position"] == full.engine.position
+    assert digests(other) == digests(data)
+    reader = LogReader(other / "events.db")
+    verify(reader)
+    assert [each.recorded_at for each in reader.read(0, 9_999)] == [
+        each.recorded_at for each in full.engine.reader.read(0, 9_999)
+    ]
+    assert reader.imported_upto() == full.engine.position
+    reader.close()
+    async with open_chat(data=other) as again:
+        again.clock.advance(3600)
+        same_ada = again.with_token(ada.token or "")
+        assert await seen(same_ada, full.first_room) == before
+        known = {"email": "bob@example.com", "password": PASSWORD}
+        assert (await again.nobody().post("/api/v1/sessions", known)).status == 201
+        [webhook] = again.engine.directory.webhooks.values()
+        assert again.engine.sealer.open(webhook.sealed_secret).startswith("whsec_")
+        assert await Scrubber(again.engine).sweep(at_once=True) == 1
+        verify(again.engine.reader)
+
+
+async def test_only_files_of_deleted_messages_are_named_otherwise(chat: "Chat", ada: "Client", tmp_path: Path) -> None:
+    """Until the scrub comes: their names have not left the server."""
+    file = await upload(ada, b"forget this", "secret.txt")
+    message = await say(ada, chat.first_room, "", uploads=[file])
+    await must(ada.delete(f"/api/v1/messages/{message['id']}"))
+    data, export, other = chat.engine.settings.data, tmp_path / "export", tmp_path / "other"
+    await admin_beside("export", "account", export, "--data", data)
+    await admin_beside("import", "account", export, "--data", other)
+    before, after = digests(data), digests(other)
+    assert [table for table in before if before[table] != after[table]] == ["attachments"]
+
+
+async def test_an_administrators_export_gives_the_account_without_its_secrets(
+    full: "Chat", ada: "Client", open_chat: "OpenChat", tmp_path: Path
+) -> None:
+    """All that was said is there; nobody is signed in, and a password is chosen by a link of the operator's."""
+    export = await unpacked(ada, "/api/v1/account/export", tmp_path / "export")
+    other = tmp_path / "other"
+    await admin_beside("import", "account", export, "--data", other)
+    data = full.engine.settings.data
+    different = [table for table, digest in digests(data).items() if digest != digests(other)[table]]
+    assert set(different) <= {"users", "sessions", "sign_in_links", "webhooks"}
+    link = await admin_beside("people", "reset-password", "ada@example.com", "--data", other)
+    async with open_chat(data=other) as again:
+        assert (await again.with_token(ada.token or "").get("/api/v1/me")).status == 401
+        withheld = {"email": "ada@example.com", "password": PASSWORD}
+        assert (await again.nobody().post("/api/v1/sessions", withheld)).status == 401
+        chosen = await again.nobody().post(f"/api/v1/password-resets/{link['token']}", {"password": "another good one"})
+        assert chosen.status < 300, chosen.text
+        [webhook] = again.engine.directory.webhooks.values()
+        assert again.engine.sealer.open(webhook.sealed_secret).startswith("whsec_")
+
+
+Damage = Callable[[Path], None]
+
+
+def _cut(export: Path) -> None:
+    path = export / "events.ndjson"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _another_text(export: Path) -> None:
+    path = export / "events.ndjson"
+    path.write_bytes(path.read_bytes().replace(b"hello", b"HELLO"))
+
+
+def _another_file(export: Path) -> None:
+    next((export / "blobs").iterdir()).write_bytes(b"something else")
+
+
+def _no_file(export: Path) -> None:
+    next((export / "blobs").iterdir()).unlink()
+
+
+def _a_link(export: Path) -> None:
+    blob = next((export / "blobs").iterdir())
+    (export / "elsewhere").write_bytes(blob.read_bytes())
+    blob.unlink()
+    blob.symlink_to(export / "elsewhere")
+
+
+def _rewritten(change: Callable[[list[dict]], list[dict]]) -> Damage:  # type: ignore[type-arg]
+    """Changed by somebody who knows how to make the manifest fit."""
+
+    def damage(export: Path) -> None:
+        refit(export, "events.ndjson", change(lines(export, "events.ndjson")))
+
+    return damage
+
+
+def _with(number: int, **changes: object) -> Damage:
+    return _rewritten(lambda all_lines: [each | changes if n == number else each for n, each in enumerate(all_lines)])
+
+
+def _no_manifest(export: Path) -> None:
+    (export / "manifest.json").unlink()
+
+
+def _newer_form(export: Path) -> None:
+    path = export / "manifest.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+
+
+DAMAGES = {
+    "cut short": _cut,
+    "another text": _another_text,
+    "another file": _another_file,
+    "a file missing": _no_file,
+    "a file that is a link": _a_link,
+    "no manifest": _no_manifest,
+    "a newer form": _newer_form,
+    "an unknown event": _with(5, topic="user.possessed"),
+    "fields that make no sense": _with(5, data={"at": "yesterday"}),
+    "a gap": _rewritten(lambda all_lines: all_lines[:7] + all_lines[8:]),
+    "an event twice": _with(5, stream_id="6b9d1f0c-6c0e-5a53-9f53-3f6ac6c0ca3f", version=0),
+    "a time before the last": _with(8, recorded_at=1),
+    "a stream that is none": _with(5, stream_id="../../etc/passwd"),
+    "no beginning": _rewritten(lambda all_lines: [each | {"position": n} for n, each in enumerate(all_lines[9:], 1)]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+async def test_a_damaged_export_is_refused_and_nothing_is_changed(full: "Chat", tmp_path: Path, damage: Damage) -> None:
+    """In a sentence that says what is wrong; the directory is as empty as before."""
+    export, other = tmp_path / "export", tmp_path / "other"
+    await admin_beside("export", "account", export, "--data", full.engine.settings.data)
+    damage(export)
+    result = await refused("import", "account", export, "--data", other)
+    assert result.exit_code == 1 and result.stderr.startswith("EXPORT_UNUSABLE: "), result.output
+    assert not other.exists() or {path.name for path in other.iterdir()} <= {"server.lock"}
+
+
+async def test_a_tar_does_as_well_as_a_directory(full: "Chat", tmp_path: Path) -> None:
+    """As the API gives it, zipped or not."""
+    export, other = tmp_path / "export", tmp_path / "other"
+    await admin_beside("export", "account", export, "--data", full.engine.settings.data)
+    with tarfile.open(tmp_path / "plain.tar", "w") as tar:
+        for name in ("manifest.json", "events.ndjson", "messages.ndjson"):
+            tar.add(export / name, name)
+        for blob in (export / "blobs").iterdir():
+            tar.add(blob, f"blobs/{blob.name}")
+    (tmp_path / "zipped.tar.gz").write_bytes(gzip.compress((tmp_path / "plain.tar").read_bytes()))
+    await admin_beside("import", "account", tmp_path / "zipped.tar.gz", "--data", other)
+    assert digests(other) == digests(full.engine.settings.data)
+    whole = (tmp_path / "plain.tar").read_bytes()
+    (tmp_path / "cut.tar").write_bytes(whole[: len(whole) // 2])
+    result = await refused("import", "account", tmp_path / "cut.tar", "--data", tmp_path / "third")
+    assert result.exit_code == 1 and result.stderr.startswith("EXPORT_UNUSABLE: ")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("campfire-import")) == []
+
+
+@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "blobs/../../evil", "events.ndjson/x", "server.key"])
+async def test_a_hostile_tar_writes_nothing(chat: "Chat", ada: "Client", tmp_path: Path, name: str) -> None:
+    """No name in it leads anywhere but to the files that an export has."""
+    export = tmp_path / "export"
+    await admin_beside("export", "account", export, "--data", chat.engine.settings.data)
+    with tarfile.open(tmp_path / "evil.tar", "w") as tar:
+        tar.add(export / "manifest.json", "manifest.json")
+        tar.add(export / "events.ndjson", name)
+    before = {path.name for path in tmp_path.iterdir()}
+    result = await refused("import", "account", tmp_path / "evil.tar", "--data", tmp_path / "other")
+    assert result.exit_code == 1 and "EXPORT_UNUSABLE" in result.stderr
+    assert {path.name for path in tmp_path.iterdir()} == before and not Path("/tmp/evil").exists()
+
+
+async def test_a_data_directory_that_holds_something_is_left_alone(chat: "Chat", ada: "Client", tmp_path: Path) -> None:
+    """Neither a running server's nor one that only rests; an account is never mixed with another."""
+    export, other, data = tmp_path / "export", tmp_path / "other", chat.engine.settings.data
+    await admin_beside("export", "account", export, "--data", data)
+    in_use = await refused("import", "account", export, "--data", data)
+    assert in_use.exit_code == 4 and "DATA_DIRECTORY_IN_USE" in in_use.stderr
+    await admin_beside("import", "account", export, "--data", other)
+    before = digests(other)
+    twice = await refused("import", "account", export, "--data", other)
+    assert twice.exit_code == 1 and "holds an account already" in twice.stderr
+    assert digests(other) == before
+    again = await refused("export", "account", export, "--data", data)
+    assert again.exit_code == 1 and "is there already" in again.stderr
+
+
+async def test_an_export_is_for_its_owner_only(chat: "Chat", ada: "Client", tmp_path: Path) -> None:
+    """Nobody else on the machine can read the files."""
+    await admin_beside("export", "account", tmp_path / "export", "--data", chat.engine.settings.data)
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "export").rglob("*") if path.is_file()}
+    assert modes == {0o600} and (tmp_path / "export").stat().st_mode & 0o777 == 0o700
