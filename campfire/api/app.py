@@ -146,7 +146,7 @@ def build_app(engine: Engine, hub: FeedHub, *, body_seconds: float = 60) -> web.
     app[PASSWORDS] = Passwords()
     app[BLOBS] = BlobStore(engine.settings.blobs_path)
     app[THUMBNAILS] = Thumbnails()
-    app[EXPORTS] = exports.Exports(engine.settings.exports_path)
+    app[EXPORTS] = exports.Exports(engine.settings)
     app[REMOVER] = Remover(engine)
     app[SCRUBBER] = Scrubber(engine)
     if engine.settings.link_previews == "on":

@@ -18,6 +18,7 @@ from campfire.api.routes import Route
 from campfire.blobs.file_names import content_disposition
 from campfire.blobs.private_directories import make_private
 from campfire.blobs.threads import in_thread
+from campfire.config import Settings
 from campfire.domain.accounts import require_administrator
 from campfire.domain.errors import PermissionDenied
 from campfire.domain.rooms import may_administer, readable_room
@@ -40,13 +41,15 @@ log = structlog.get_logger()
 class Exports:
     """The exports that are being made or sent: two at once, one for each person."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, settings: Settings) -> None:
+        self._directory = settings.exports_path
+        self._import = settings.import_path
         self._people: set[str] = set()
 
     def discard_leftovers(self) -> None:
-        """Remove what a crash left."""
-        shutil.rmtree(self._directory, ignore_errors=True)
+        """Remove what a crash left, of exports and of the import of an account."""
+        for directory in (self._directory, self._import):
+            shutil.rmtree(directory, ignore_errors=True)
 
     @asynccontextmanager
     async def turn(self, user_id: str) -> AsyncIterator[Path]:

@@ -45,6 +45,7 @@ async def bring_room(archive: Archive, target: Target, progress: Progress) -> Br
         raise unusable("rooms.ndjson does not say which room it is.")
     room = rooms[0]
     _require_of(archive, lambda event: getattr(event, "room_id", None) == room.id, "this room")
+    require_files(archive)
     await _keep_blobs(archive, target)
     begun = await target.take(BeginRoom(room=room, people=archive.people(), at=ms_from_iso(manifest.exported_at)))
     added, total = begun.events, manifest.files[EVENTS].lines
@@ -63,6 +64,7 @@ async def bring_person(archive: Archive, target: Target, progress: Progress) -> 
     first_event = next((event for _, event in archive.events()), None)
     if not isinstance(first_event, happened.UserCreated) or first_event.user_id != manifest.id:
         raise unusable("It does not begin with the person whom it is about.")
+    require_files(archive)
     source = f"person:{manifest.files[EVENTS].sha256}"
     emails = {event.email for _, event in archive.events() if isinstance(event, happened.EmailClaimed)}
     begun = await target.take(BeginPerson(user_id=manifest.id, source=source, emails=sorted(emails)))
@@ -73,6 +75,30 @@ async def bring_person(archive: Archive, target: Target, progress: Progress) -> 
         added += (await target.take(step)).events
         progress(first - 1 + len(lines), total)
     return Brought(manifest.id, manifest.name, added, already_there=not added)
+
+
+def require_files(archive: Archive) -> None:
+    """Refuse an export that names files which it does not hold. Raises `CampfireError` `EXPORT_UNUSABLE`.
+
+    Digests are all that a file's content is asked for by: a foreign one would be given to whoever named it.
+    """
+    held = {digest for digest, _ in archive.blobs()}
+    named: dict[str, set[str | None]] = {person.id: {person.avatar} for person in archive.people()}
+    for _, event in archive.events():
+        if isinstance(event, happened.UploadFinished) and not event.scrubbed:
+            named[event.attachment.id] = {event.attachment.digest}
+        elif isinstance(event, happened.MessagePosted):
+            for file in event.attachments:
+                named.setdefault(file.id, set()).add(file.digest)
+        elif isinstance(event, happened.UploadDiscarded):
+            named.pop(event.attachment_id, None)
+        elif isinstance(event, happened.AvatarSet):
+            named[event.user_id] = {event.digest}
+        elif isinstance(event, happened.UserRemoved):
+            named.pop(event.user_id, None)
+    for what, digests in named.items():
+        if not digests <= held | {None}:
+            raise unusable(f"The file of {what} is not in it.")
 
 
 def _require_of(archive: Archive, belongs: Callable[[Event], bool], what: str) -> None:

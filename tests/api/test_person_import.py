@@ -1,6 +1,7 @@
 """A person, exported and brought to a server that does not know them."""
 
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,6 +181,21 @@ async def test_an_export_cannot_change_what_others_have_here(full: "Chat", elsew
         with pytest.raises(CampfireError, match="EXPORT_UNUSABLE"):
             await brought(elsewhere, export)
         assert elsewhere.engine.position == position, topic
+
+
+async def test_an_export_cannot_name_a_file_that_it_does_not_bring(
+    full: "Chat", elsewhere: "Chat", tmp_path: Path
+) -> None:
+    """Whoever knows a digest must not get the file of somebody else that has it here."""
+    export = await exported(full, tmp_path / "export")
+    secret = sha256(b"the secret of Grace").hexdigest()
+    all_lines = lines(export, "events.ndjson")
+    for line in all_lines:
+        if line["topic"] == "upload.finished":
+            line["data"]["attachment"]["digest"] = secret
+    refit(export, "events.ndjson", all_lines)
+    with pytest.raises(CampfireError, match="is not in it"):
+        await brought(elsewhere, export)
 
 
 async def test_nothing_that_was_deleted_comes_along(full: "Chat", elsewhere: "Chat", tmp_path: Path) -> None:
