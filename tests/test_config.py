@@ -135,14 +135,9 @@ def test_any_text_is_a_value_or_is_refused_by_name(name: str, text: str) -> None
 def test_all_files_are_in_the_data_directory() -> None:
     """Whoever backs that up has everything."""
     settings = Settings(data=Path("here"))
-<<<<<<< HEAD
     found = [getattr(settings, name) for name in dir(Settings) if name.endswith("_path")]
     paths = [path for path in found if isinstance(path, Path)]
-    assert len(paths) == 9 and {path.parent for path in paths} == {Path("here")}
-=======
-    paths = [getattr(settings, name) for name in dir(Settings) if name.endswith("_path")]
     assert len(paths) == 11 and {path.parent for path in paths} == {Path("here")}
->>>>>>> 6a3e54a (Say what an export holds and how it comes back; refuse one that names files it does not bring)
     assert len(set(paths)) == len(paths)
 
 

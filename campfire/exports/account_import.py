@@ -17,7 +17,6 @@ import msgspec
 from campfire.blobs.private_directories import make_private
 from campfire.blobs.store import BlobStore
 from campfire.config import Settings
-from campfire.domain import events as happened
 from campfire.domain.events import Event
 from campfire.errors import CampfireError
 from campfire.eventlog.codec import EventCodec
@@ -28,7 +27,7 @@ from campfire.eventlog.reader import LogReader
 from campfire.eventlog.verification import verify
 from campfire.eventlog.witness import tip_file_witness
 from campfire.exports.form import Line
-from campfire.exports.privacy import WITHHELD
+from campfire.exports.privacy import SECRETS, WITHHELD
 from campfire.exports.reading import Archive, unusable
 from campfire.sealing import Sealer
 from projections.rebuild import rebuild_beside, swap_in
@@ -142,13 +141,17 @@ def _past_event(line: Line, changed: Event | None, codec: EventCodec) -> PastEve
 
 
 def _resealed(event: Event, sealer: Sealer) -> Event | None:
-    """The event with a new secret where an old one was withheld: a webhook that cannot sign would stop them all."""
-    if not isinstance(event, (happened.WebhookCreated, happened.WebhookSecretRotated)):
+    """The event with a new secret where a sealed one was withheld; None if none was.
+
+    One that cannot be opened would stop the deliveries to everybody.
+    """
+    fields = [name for name in SECRETS.get(type(event), ()) if name.startswith("sealed_")]
+    lost = [name for name in fields if getattr(event, name).startswith(WITHHELD)]
+    if not lost:
         return None
-    if not event.sealed_secret.startswith(WITHHELD):
-        return None
+    # In the form of a webhook's signing secret, which does for a token as well: it is random.
     secret = "whsec_" + b64encode(os.urandom(32)).decode()
-    return msgspec.structs.replace(event, sealed_secret=sealer.seal(secret))
+    return msgspec.structs.replace(event, **{name: sealer.seal(secret) for name in lost})
 
 
 def _prove(events: Path, read_models: Path) -> None:

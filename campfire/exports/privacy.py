@@ -5,14 +5,15 @@ import msgspec
 from campfire.domain import events as happened
 from campfire.domain.events import Event
 
-SECRETS: dict[type[Event], str] = {
-    happened.PasswordSet: "password_hash",
-    happened.SessionStarted: "token_hash",
-    happened.SignInLinkMade: "token_hash",
-    happened.WebhookCreated: "sealed_secret",
-    happened.WebhookSecretRotated: "sealed_secret",
+SECRETS: dict[type[Event], tuple[str, ...]] = {
+    happened.PasswordSet: ("password_hash",),
+    happened.SessionStarted: ("token_hash",),
+    happened.SignInLinkMade: ("token_hash",),
+    happened.BotKeySet: ("token_hash", "sealed_token"),
+    happened.WebhookCreated: ("sealed_secret",),
+    happened.WebhookSecretRotated: ("sealed_secret",),
 }
-"""The one field of each that is worth stealing."""
+"""The fields that are worth stealing."""
 WITHHELD = "withheld:"
 
 OF_A_ROOM: frozenset[type[Event]] = frozenset(
@@ -101,15 +102,21 @@ NOBODYS: frozenset[type[Event]] = frozenset(
         happened.WebhookTested,
         happened.DeliveryReplayRequested,
         happened.ImportProgressed,
+        happened.BotKeySet,
+        happened.BotWebhookSet,
+        happened.BotCommandsSet,
+        happened.BotCalled,
     }
 )
 """Events that a person's export never has; of rooms it has a line each."""
 
 
 def withheld(event: Event, stream_id: str, version: int) -> Event | None:
-    """The event without its secret, which is marked as withheld, each otherwise; None if it has none."""
-    field = SECRETS.get(type(event))
-    return None if field is None else msgspec.structs.replace(event, **{field: f"{WITHHELD}{stream_id}:{version}"})
+    """The event without its secrets, which are marked as withheld, each otherwise; None if it has none."""
+    fields = SECRETS.get(type(event))
+    if fields is None:
+        return None
+    return msgspec.structs.replace(event, **dict.fromkeys(fields, f"{WITHHELD}{stream_id}:{version}"))
 
 
 def as_imported(event: Event) -> Event:

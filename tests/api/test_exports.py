@@ -32,7 +32,7 @@ async def secrets_of(chat: "Chat", ada: "Client") -> list[str]:
     await must(ada.post("/api/v1/webhooks", {"url": "https://example.com/hook", "events": ["message.posted"]}))
     await must(ada.post("/api/v1/me/transfers"))
     events = chat.engine.reader.read(0, 10_000)
-    kept = [str(getattr(each.event, SECRETS[type(each.event)])) for each in events if type(each.event) in SECRETS]
+    kept = [str(getattr(each.event, name)) for each in events for name in SECRETS.get(type(each.event), ())]
     assert len(kept) > 5
     return kept
 
@@ -172,4 +172,4 @@ def test_it_is_decided_for_every_event_whose_it_is() -> None:
 def test_every_field_that_looks_like_a_secret_is_withheld(event: type) -> None:
     """If this fails for a new event: name its secret in `campfire/exports/privacy.py`."""
     looks = [name for name in event.__struct_fields__ if re.search("hash|secret|token|key|seal", name)]  # type: ignore[attr-defined]
-    assert looks == [name for name in [SECRETS.get(event)] if name is not None]
+    assert looks == list(SECRETS.get(event, ()))
