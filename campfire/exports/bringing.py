@@ -1,6 +1,6 @@
 """Bringing a proved export of a room or a person in: its files first, then its events, chunk by chunk."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -109,11 +109,23 @@ def _require_of(archive: Archive, belongs: Callable[[Event], bool], what: str) -
 
 def _chunks(archive: Archive, after: int = 0) -> Iterator[tuple[int, list[Line]]]:
     """The number of the first line of each chunk, from 1, and its lines."""
-    lines: Iterable[Line] = (line for line, _ in islice(archive.events(), after, None))
-    rest, first = iter(lines), after + 1
+    held, first = {digest for digest, _ in archive.blobs()}, after + 1
+    rest = (_with_held_pictures(line, event, held) for line, event in islice(archive.events(), after, None))
     while chunk := list(islice(rest, _AT_ONCE)):
         yield first, chunk
         first += len(chunk)
+
+
+def _with_held_pictures(line: Line, event: Event, held: set[str]) -> Line:
+    """A link's preview without a picture that is not there: one of a link that was edited away is collected soon."""
+    if not isinstance(event, happened.MessagePreviewed):
+        return line
+    previews = tuple(
+        each if each.image is None or each.image.digest in held else msgspec.structs.replace(each, image=None)
+        for each in event.previews
+    )
+    data = msgspec.json.encode(msgspec.structs.replace(event, previews=previews))
+    return msgspec.structs.replace(line, data=msgspec.Raw(data), schema=event.schema)
 
 
 async def _keep_blobs(archive: Archive, target: Target) -> None:

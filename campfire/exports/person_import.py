@@ -21,6 +21,7 @@ from campfire.eventlog.errors import VersionConflict
 from campfire.exports.form import Line, RoomLine
 from campfire.exports.privacy import ON_OWN, OWNERS
 from campfire.exports.reading import unusable
+from campfire.exports.room_import import with_own_ids
 from campfire.exports.steps import BeginPerson, Done, PersonEvents, decoded
 
 _BEGINS: tuple[type[Event], ...] = (
@@ -81,7 +82,7 @@ class _Brought:
             self._require_theirs(line, event)
             if self._may_come(event):
                 version = 1 if isinstance(event, _BEGINS) else None
-                new.append(NewEvent(_stream_of(event), version, self._here(event)))
+                new.append(NewEvent(_stream_of(event), version, self._here(event, line)))
             if isinstance(event, happened.UserCreated):
                 new += [self._room(room) for room in self._step.rooms if room.id not in self._rooms]
         return new
@@ -106,7 +107,9 @@ class _Brought:
             return False  # a closed room that was here before is entered by invitation only
         return not room.deleted
 
-    def _here(self, event: Event) -> Event:
+    def _here(self, event: Event, line: Line) -> Event:
+        if isinstance(event, happened.MessagePreviewed):
+            return with_own_ids(event, line.version)
         if isinstance(event, (happened.ReadPositionMoved, happened.ThreadRead)):
             # A position of another log means nothing here.
             return msgspec.structs.replace(event, position=self._position)
@@ -154,6 +157,8 @@ _STREAMS: dict[type[Event], Callable[[Any], str]] = {
     happened.MessagePosted: lambda event: str(event.message_id),
     happened.MessageEdited: lambda event: str(event.message_id),
     happened.MessageDeleted: lambda event: str(event.message_id),
+    happened.MessagePreviewed: lambda event: str(event.message_id),
+    happened.MessagePreviewsRemoved: lambda event: str(event.message_id),
     happened.MessagePinned: lambda event: ids.pin_stream(event.message_id),
     happened.MessageUnpinned: lambda event: ids.pin_stream(event.message_id),
     happened.MessageSaved: lambda event: ids.saved_stream(event.message_id, event.user_id),

@@ -29,6 +29,8 @@ OF_A_ROOM: frozenset[type[Event]] = frozenset(
         happened.MessagePosted,
         happened.MessageEdited,
         happened.MessageDeleted,
+        happened.MessagePreviewed,
+        happened.MessagePreviewsRemoved,
         happened.MessagePinned,
         happened.MessageUnpinned,
         happened.BoostAdded,
@@ -76,7 +78,14 @@ OWNERS: dict[type[Event], str] = {
 """Events that are somebody's own, and the field that says whose."""
 
 ON_OWN: frozenset[type[Event]] = frozenset(
-    {happened.MessageEdited, happened.MessageDeleted, happened.UploadAttached, happened.UploadDiscarded}
+    {
+        happened.MessageEdited,
+        happened.MessageDeleted,
+        happened.MessagePreviewed,
+        happened.MessagePreviewsRemoved,
+        happened.UploadAttached,
+        happened.UploadDiscarded,
+    }
 )
 """Events that belong to whoever began their stream: what became of a message or of a file."""
 

@@ -115,6 +115,8 @@ class _Renamed:
             happened.MessagePosted: self._posted,
             happened.MessageEdited: self._of_message,
             happened.MessageDeleted: self._of_message,
+            happened.MessagePreviewed: self._previewed,
+            happened.MessagePreviewsRemoved: self._of_message,
             happened.MessagePinned: self._pin,
             happened.MessageUnpinned: self._pin,
             happened.BoostAdded: self._boost,
@@ -153,7 +155,15 @@ class _Renamed:
             events += [NewEvent(file.id, 1, finished), NewEvent(file.id, 2, used)]
         return events
 
-    def _of_message(self, line: Line, event: happened.MessageEdited | happened.MessageDeleted) -> list[NewEvent]:
+    def _previewed(self, line: Line, event: happened.MessagePreviewed) -> list[NewEvent]:
+        moved = self._moved(event)
+        return [NewEvent(moved.message_id, line.version, with_own_ids(moved, line.version))]
+
+    def _of_message(
+        self,
+        line: Line,
+        event: happened.MessageEdited | happened.MessageDeleted | happened.MessagePreviewsRemoved,
+    ) -> list[NewEvent]:
         moved = self._moved(event)
         return [NewEvent(moved.message_id, line.version, moved)]
 
@@ -164,6 +174,15 @@ class _Renamed:
     def _boost(self, line: Line, event: happened.BoostAdded | happened.BoostRemoved) -> list[NewEvent]:
         moved = self._moved(event, boost_id=self._id(event.boost_id))
         return [NewEvent(moved.boost_id, line.version, moved)]
+
+
+def with_own_ids(event: happened.MessagePreviewed, version: int) -> happened.MessagePreviewed:
+    """The previews under ids of their message: those of an export may be somebody else's here."""
+    previews = tuple(
+        msgspec.structs.replace(each, id=ids.imported_copy_id(f"{event.message_id}:{version}", place))
+        for place, each in enumerate(event.previews)
+    )
+    return msgspec.structs.replace(event, previews=previews)
 
 
 def _missing(engine: Engine, wanted: list[NewEvent], target: str) -> list[NewEvent]:

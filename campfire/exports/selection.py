@@ -16,7 +16,14 @@ from campfire.exports.privacy import OF_A_ROOM, ON_OWN, OWNERS, SECRETS, as_impo
 from campfire.exports.survey import Survey
 
 _DECODED_TOPICS = frozenset(
-    each.topic for each in (happened.MessagePosted, happened.UploadFinished, happened.AvatarSet, happened.LogoSet)
+    each.topic
+    for each in (
+        happened.MessagePosted,
+        happened.MessagePreviewed,
+        happened.UploadFinished,
+        happened.AvatarSet,
+        happened.LogoSet,
+    )
 )
 _SECRET_TOPICS = frozenset(each.topic for each in SECRETS)
 
@@ -91,8 +98,10 @@ class _Room:
         return _encoded(self._codec, as_imported(event))
 
     def _without_earlier_text(self, event: Event, stream_id: bytes, position: int) -> Event:
-        if self._survey.last_edits.get(stream_id, position) == position:
+        if self._survey.last_edits.get(stream_id, position) <= position:
             return event
+        if isinstance(event, happened.MessagePreviewed):  # of links that may be gone from the text
+            return msgspec.structs.replace(event, previews=())
         if isinstance(event, (happened.MessagePosted, happened.MessageEdited)):
             return msgspec.structs.replace(event, body="", mentions=())
         return event

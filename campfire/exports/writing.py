@@ -234,6 +234,9 @@ class _Export:
             if not self._survey.must_go(stream_id) and not event.scrubbed:
                 self._say(event, stream_id)
                 self._digests |= {bytes.fromhex(file.digest) for file in event.attachments}
+        elif isinstance(event, happened.MessagePreviewed):
+            images = (preview.image for preview in event.previews)
+            self._digests |= {bytes.fromhex(image.digest) for image in images if image is not None}
         elif isinstance(event, happened.UploadFinished) and not event.scrubbed:
             self._digests.add(bytes.fromhex(event.attachment.digest))
         elif isinstance(event, (happened.AvatarSet, happened.LogoSet)) and event.digest is not None:

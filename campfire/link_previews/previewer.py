@@ -144,6 +144,6 @@ class LinkPreviewer:
 def _hosts_in(recorded: RecordedEvent) -> frozenset[str]:
     """The hosts that something said just now may lead to; none for imported history."""
     event = recorded.event
-    if isinstance(event, MessagePosted) and event.origin == "live":
+    if isinstance(event, (MessagePosted, MessageEdited)) and event.origin == "live":
         return hosts_named(event.body)
-    return hosts_named(event.body) if isinstance(event, MessageEdited) else frozenset()
+    return frozenset()

@@ -10,7 +10,7 @@ import pytest
 from exports_support.content import admin_beside, fill, lines, must, refit, refused, say, seen, signed_in
 
 from campfire.admin_exports import Offline
-from campfire.domain.events import RecordedEvent
+from campfire.domain.events import LinkPreview, MessagePreviewed, NewEvent, PreviewImage, RecordedEvent
 from campfire.eventlog.verification import verify
 from campfire.exports.bringing import Brought, bring_room
 from campfire.exports.reading import opened
@@ -170,6 +170,27 @@ async def test_an_interrupted_import_goes_on(
     assert steps > 4
     again = elsewhere.with_token(await signed_in(elsewhere.engine, ada.user["id"]))
     assert await seen(again, den) == await seen(ada, den)
+
+
+async def test_what_links_lead_to_comes_along(
+    chat: "Chat", ada: "Client", den: str, elsewhere: "Chat", tmp_path: Path
+) -> None:
+    """Under ids of its own; a picture that is not stored any more is left out."""
+    message = await say(ada, den, "see https://example.com/")
+    picture = PreviewImage("0" * 64, 10, 10)
+    preview = LinkPreview(
+        id=message["id"], link="https://example.com/", url="https://example.com/", title="An example", image=picture
+    )
+    previewed = MessagePreviewed(at=1, message_id=message["id"], room_id=den, previews=(preview,))
+    await chat.engine.append([NewEvent(message["id"], 2, previewed)])
+    await must(ada.patch(f"/api/v1/messages/{message['id']}", {"body": "see https://example.com/ now"}))
+    export = await exported(chat, den, tmp_path / "export")
+    await brought(elsewhere, export)
+    again = elsewhere.with_token(await signed_in(elsewhere.engine, ada.user["id"]))
+    [shown] = (await must(again.get(f"/api/v1/rooms/{den}/messages?limit=1")))["messages"]
+    assert [(each["title"], each["image_url"]) for each in shown["link_previews"]] == [("An example", None)]
+    assert shown["body"] == "see https://example.com/ now"
+    assert (await brought(elsewhere, export)).already_there
 
 
 async def test_an_archived_room_is_archived_again(
