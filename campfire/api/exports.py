@@ -19,7 +19,7 @@ from campfire.blobs.file_names import content_disposition
 from campfire.blobs.private_directories import make_private
 from campfire.blobs.threads import in_thread
 from campfire.config import Settings
-from campfire.domain.accounts import require_administrator
+from campfire.domain.accounts import decide_export_account
 from campfire.domain.errors import PermissionDenied
 from campfire.domain.rooms import may_administer, readable_room
 from campfire.errors import CampfireError
@@ -83,7 +83,10 @@ async def export_room(request: web.Request) -> web.StreamResponse:
 
 async def export_account(request: web.Request) -> web.StreamResponse:
     actor = authenticated(request)
-    require_administrator(request.app[ENGINE].directory, actor.user_id)
+    engine = request.app[ENGINE]
+    await engine.perform(
+        lambda: decide_export_account(engine.directory, actor_id=actor.user_id, at=engine.clock.now_ms())
+    )
     return await _send(request, actor.user_id, Wanted(kind="account"))
 
 
@@ -164,7 +167,7 @@ ROUTES = (
         "GET",
         "/api/v1/account/export",
         export_account,
-        "Everything but secrets, as a tar; for administrators",
+        "Everything but secrets, as a tar, which everybody is told of; for administrators",
         {200: None},
         errors=("SERVER_BUSY", "PERMISSION_DENIED"),
         gives=(MEDIA_TYPE,),

@@ -220,6 +220,7 @@ _VIEWS: dict[type[Event], Callable[[Any], View]] = {
     happened.AccountCreated: lambda event: {"name": event.name},
     happened.UserCreated: lambda event: {"id": event.user_id, "name": event.name, "role": event.role},
     happened.AccountChanged: _account_changed_view,
+    happened.AccountExported: lambda event: {"by": event.by},
     happened.ProfileChanged: lambda event: {"id": event.user_id, "name": event.name, "bio": event.bio},
     happened.AvatarSet: lambda event: {"id": event.user_id, "has_avatar": event.digest is not None},
     happened.LogoSet: lambda event: {"has_logo": event.digest is not None},
@@ -290,6 +291,7 @@ def _of_user(event: Any) -> Audience:
 _AUDIENCES: dict[type[Event], Callable[[Any], Audience]] = {
     happened.AccountCreated: lambda _: EVERYONE,
     happened.AccountChanged: lambda _: EVERYONE,
+    happened.AccountExported: lambda _: EVERYONE,
     happened.UserCreated: lambda _: EVERYONE,
     happened.ProfileChanged: lambda _: EVERYONE,
     happened.AvatarSet: lambda _: EVERYONE,

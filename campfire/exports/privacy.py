@@ -93,6 +93,7 @@ NOBODYS: frozenset[type[Event]] = frozenset(
     {
         happened.AccountCreated,
         happened.AccountChanged,
+        happened.AccountExported,
         happened.JoinCodeRotated,
         happened.LogoSet,
         happened.NicknameChanged,

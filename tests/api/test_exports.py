@@ -58,6 +58,15 @@ async def test_who_may_have_which_export(chat: "Chat", ada: "Client", bob: "Clie
     assert (await ada.get(of_room("00000000-0000-4000-8000-000000000000"))).code == "ROOM_NOT_FOUND"
 
 
+async def test_everybody_is_told_that_everything_was_exported(chat: "Chat", ada: "Client", bob: "Client") -> None:
+    """It holds rooms that the administrator is not in; refused ones are nobody's business."""
+    assert (await bob.get(ACCOUNT)).code == "PERMISSION_DENIED"
+    before = chat.engine.position
+    assert (await fetched(ada, ACCOUNT))[0] == 200
+    [event] = (await bob.get(f"/feed?since={before}")).json["events"]
+    assert (event["event"], event["data"]) == ("account.exported", {"by": ada.user["id"]})
+
+
 async def test_an_export_is_whole(chat: "Chat", ada: "Client", bob: "Client", eve: "Client", tmp_path: Path) -> None:
     """Its manifest says how long each file is and what its digest is; every blob is called by its digest."""
     await fill(chat, ada, bob, eve, chat.first_room)

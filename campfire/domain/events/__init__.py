@@ -5,7 +5,13 @@ gets an upcaster in `campfire.eventlog.codec`; a topic is never reused. `at` is 
 occurred (milliseconds since the Unix epoch, UTC); when it was recorded is the log's own column.
 """
 
-from campfire.domain.events.accounts import AccountChanged, AccountCreated, JoinCodeRotated, LogoSet
+from campfire.domain.events.accounts import (
+    AccountChanged,
+    AccountCreated,
+    AccountExported,
+    JoinCodeRotated,
+    LogoSet,
+)
 from campfire.domain.events.base import (
     Attachment,
     AttachmentKind,
@@ -88,6 +94,7 @@ from campfire.domain.events.webhooks import (
 ALL_EVENTS: tuple[type[Event], ...] = (
     AccountCreated,
     AccountChanged,
+    AccountExported,
     JoinCodeRotated,
     LogoSet,
     UserCreated,
@@ -156,6 +163,7 @@ __all__ = [
     "ALL_EVENTS",
     "AccountChanged",
     "AccountCreated",
+    "AccountExported",
     "Attachment",
     "AttachmentKind",
     "AvatarSet",

@@ -38,6 +38,14 @@ class LogoSet(Event, frozen=True, kw_only=True, omit_defaults=True):
     digest: str | None = None
 
 
+class AccountExported(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody took a copy of everything, rooms that they are not in included. Stream: `ids.ACCOUNT_STREAM`."""
+
+    topic: ClassVar[str] = "account.exported"
+
+    by: str
+
+
 class JoinCodeRotated(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The invitation is another one; the old one is worth nothing. Stream: `ids.ACCOUNT_STREAM`."""
 

@@ -266,6 +266,7 @@ class _Chat:
     def change_account(self, one: int, _other: int, text: str) -> None:
         changes = (
             happened.AccountChanged(at=18, by="Ada", name=text),
+            happened.AccountExported(at=18, by="Ada"),
             happened.AccountChanged(at=18, by="Ada", custom_styles="", retention_days=one),
             happened.AccountChanged(at=18, by="Ada", rooms_by_administrators_only=bool(one % 2)),
             happened.JoinCodeRotated(at=18, by="Ada", join_code=text),
