@@ -61,6 +61,12 @@ class BareRoom:
         await flushed
         return self._answer(draft)
 
+    async def swallow(self, request: web.Request) -> web.Response:
+        """Read a file into nothing."""
+        while await request.content.readany():
+            pass
+        return web.Response(body=b"{}", status=201, content_type="application/json")
+
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
         websocket = web.WebSocketResponse(compress=False)
         await websocket.prepare(request)
@@ -110,7 +116,14 @@ async def serve() -> None:
     """Listen on a free port of the loopback until the process is ended."""
     room = BareRoom()
     app = web.Application()
-    app.add_routes([web.post("/parse", room.parse), web.post("/fan-out", room.fan_out), web.get("/ws", room.socket)])
+    app.add_routes(
+        [
+            web.post("/parse", room.parse),
+            web.post("/fan-out", room.fan_out),
+            web.get("/ws", room.socket),
+            web.post("/swallow", room.swallow),
+        ]
+    )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)

@@ -4,7 +4,9 @@ The bare HTTP and WebSocket ceilings are `bare_server` under the same load gener
 """
 
 import os
+import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from hashlib import sha256
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.load_file import pieces
 from benchmarks.percentiles import percentile_ms
 from campfire.eventlog import schema
 from campfire.eventlog.bulk_insert import bulk_insert
@@ -107,6 +110,40 @@ def count_messages(events_path: Path) -> int:
     [(count,)] = connection.execute("SELECT count(*) FROM events WHERE topic LIKE 'message.posted:%'")
     connection.close()
     return int(count)
+
+
+def bare_store(path: Path, size: int) -> float:
+    """Seconds for writing the file of `load_file` to `path`, with its SHA-256 and one fsync at the end."""
+    digest = sha256()
+    began = time.perf_counter()
+    with path.open("wb") as file:
+        for piece in pieces(size):
+            digest.update(piece)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    return time.perf_counter() - began
+
+
+def bare_send(path: Path, size: int) -> float:
+    """Seconds for sending that file, which is made if it is missing, over a loopback connection."""
+    if not path.exists():
+        bare_store(path, size)
+    with socket.create_server(("127.0.0.1", 0)) as server, path.open("rb") as file:
+        receiving = socket.create_connection(server.getsockname())
+        sending, _ = server.accept()
+        sender = threading.Thread(target=sending.sendfile, args=(file,))
+        buffer = memoryview(bytearray(1 << 20))
+        began = time.perf_counter()
+        sender.start()
+        left = size
+        while left:
+            left -= receiving.recv_into(buffer)
+        elapsed = time.perf_counter() - began
+        sender.join()
+        sending.close()
+        receiving.close()
+    return elapsed
 
 
 def _rows(states: list[bytes]) -> Iterator[tuple[int, bytes, int, str, bytes, int, bytes]]:

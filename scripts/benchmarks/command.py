@@ -22,6 +22,13 @@ from benchmarks.server_process import BenchmarkFailed
 @click.option("--senders", type=click.IntRange(1, 1000), help="Senders over HTTP.  [default: 64]")
 @click.option("--members", type=click.IntRange(4, 10_000), help="Members with a WebSocket.  [default: 1000]")
 @click.option("--events", type=click.IntRange(100), help="Messages in the replayed log.  [default: 100000]")
+@click.option("--messages", type=click.IntRange(1_000), help="Messages in the store that is read.  [default: 950000]")
+@click.option("--upload-mb", type=click.IntRange(1, 100_000), help="Megabytes of the large file.  [default: 1000]")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the store that is read there, and take it from there the next time.  [default: make it anew]",
+)
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -35,6 +42,9 @@ def bench(
     senders: int | None,
     members: int | None,
     events: int | None,
+    messages: int | None,
+    upload_mb: int | None,
+    keep: Path | None,
     directory: Path | None,
 ) -> None:
     """Measure the rows NAME, or all of them, on a server started for it.
@@ -42,12 +52,15 @@ def bench(
     Slowness is a figure, not a failure: the exit code is not zero only if something could not be measured.
     """
     given = {"seconds": seconds, "senders": senders, "members": members, "events": events}
+    given |= {"messages": messages, "upload_mb": upload_mb}
     effort = _effort(quick, {name: value for name, value in given.items() if value is not None})
     progress = Console(stderr=True)
     try:
         allow_open_files(effort.members + effort.senders)
+        if keep is not None:
+            keep.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="campfire-bench-", dir=directory) as temporary:
-            runs = Runs(effort, Path(temporary), lambda what: progress.print(f"[dim]{what}[/]", highlight=False))
+            runs = Runs(effort, Path(temporary), lambda what: progress.print(f"[dim]{what}[/]", highlight=False), keep)
             figures = [ROWS[name][1](runs) for name in names or ROWS]
     except (BenchmarkFailed, ValueError) as error:
         raise click.ClickException(str(error)) from error

@@ -17,6 +17,12 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     """People in the room of the fan-out rows, each with one WebSocket."""
     events: int = 100_000
     """Messages in the log of the replay and verify rows."""
+    messages: int = 950_000
+    """Messages in the store of the read row."""
+    samples: int = 100
+    """Questions of each kind in the read row; paging back asks as often as there are pages."""
+    upload_mb: int = 1_000
+    """Megabytes (10^6 bytes) of the file in the rows of a large file."""
 
     @property
     def paced_seconds(self) -> float:
@@ -24,7 +30,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
         return self.seconds * 3
 
 
-QUICK = Effort(seconds=1.0, warmup=0.3, senders=8, members=20, events=2_000)
+QUICK = Effort(seconds=1.0, warmup=0.3, senders=8, members=20, events=2_000, messages=2_000, samples=4, upload_mb=16)
 """Enough to see that everything runs; its figures mean nothing."""
 
 _SPARE_FILES = 500

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figures import Figure
+from benchmarks.load_read import Reading
 from benchmarks.rows import ROWS
 
 _NEARLY_A_CORE = 0.9
@@ -43,10 +44,30 @@ def print_table(figures: Sequence[Figure], console: Console) -> None:
     console.print(table)
     for figure in figures:
         row, _ = ROWS[figure.name]
-        said = ", ".join(f"{name.replace('_', ' ')} {_detail(value)}" for name, value in figure.details.items())
+        readings = figure.details.get("readings")
+        said = ", ".join(
+            f"{name.replace('_', ' ')} {_detail(value)}"
+            for name, value in figure.details.items()
+            if value is not readings
+        )
         console.print(f"{figure.name}: {row.title} ({row.unit})\n  [dim]{said}[/]", highlight=False)
         if figure.details.get("generator_cores", 0.0) > _NEARLY_A_CORE:
             console.print(f"[yellow]{figure.name}: the load generator used a whole core; the server may do more.[/]")
+        if readings:
+            _print_readings(readings, row.floor, console)
+
+
+def _print_readings(readings: Sequence[Reading], floor: float, console: Console) -> None:
+    """Each kind of question by itself, and whether its median meets the floor."""
+    table = Table(box=SIMPLE, pad_edge=False)
+    table.add_column("milliseconds", no_wrap=True)
+    for name in ("p50", "p95", "max", "times", f"p50 < {floor:.0f}"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for reading in readings:
+        met = "[green]yes[/]" if reading.p50_ms < floor else "[red]no[/]"
+        times = (reading.p50_ms, reading.p95_ms, reading.max_ms)
+        table.add_row(reading.name, *(f"{each:.1f}" for each in times), f"{reading.count:,}", met)
+    console.print(table)
 
 
 def _machine() -> str:

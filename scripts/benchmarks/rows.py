@@ -4,12 +4,16 @@ from collections.abc import Callable
 
 from benchmarks import (
     connection_memory,
+    download,
     durable_messages,
     durable_p99,
     fanout_deliveries,
     fanout_p99,
+    read,
     replay,
     single_sender_p50,
+    upload,
+    upload_memory,
     verify,
 )
 from benchmarks.figures import Figure, Row
@@ -24,6 +28,10 @@ _MODULES = (
     connection_memory,
     replay,
     verify,
+    read,
+    upload,
+    download,
+    upload_memory,
 )
 
 ROWS: dict[str, tuple[Row, Callable[[Runs], Figure]]] = {

@@ -12,7 +12,10 @@ import msgspec
 from benchmarks import ceilings
 from benchmarks.chat_data import Chat, append_messages, make_chat
 from benchmarks.effort import Effort
+from benchmarks.large_store import LargeStore, large_store
+from benchmarks.load_file import FileLoad, FileOutcome
 from benchmarks.load_http import SendLoad, SendOutcome, Target
+from benchmarks.load_read import ReadLoad, ReadOutcome
 from benchmarks.load_ws import RoomLoad, RoomOutcome
 from benchmarks.server_process import BenchmarkFailed, Running, bare_server, campfire_server, generate
 from benchmarks.texts import chat_texts
@@ -20,6 +23,7 @@ from benchmarks.texts import chat_texts
 _DIFFERENT_TEXTS = 5_000
 _SAMPLED_STATES = 20_000
 _PACED_SENDERS = 8
+_STORED_TEXTS = 250_000
 
 
 class Posting(msgspec.Struct, frozen=True):
@@ -31,11 +35,15 @@ class Posting(msgspec.Struct, frozen=True):
 
 
 class Runs:
-    """Everything is made in `directory`. `say` is told what is going on."""
+    """Everything is made in `directory`; only the large store is in `kept`, if that is given.
 
-    def __init__(self, effort: Effort, directory: Path, say: Callable[[str], None]) -> None:
+    `say` is told what is going on.
+    """
+
+    def __init__(self, effort: Effort, directory: Path, say: Callable[[str], None], kept: Path | None = None) -> None:
         self.effort = effort
         self.directory = directory
+        self._kept = kept or directory
         self._say = say
         self._number = count(1)
 
@@ -105,6 +113,41 @@ class Runs:
         chat = make_chat(self._new_data(), self.effort.senders)
         append_messages(chat, self.texts, self.effort.events)
         return chat
+
+    @cached_property
+    def reading(self) -> ReadOutcome:
+        """One reader in a store of many years."""
+        store = self._large_store()
+        with campfire_server(store.chat.data) as server:
+            self._say(f"reading {self.effort.messages} messages")
+            load = ReadLoad(server.target("/health/live"), store, self.effort.samples)
+            outcome = msgspec.json.decode(generate("load_read", load), type=ReadOutcome)
+        if (outcome.paged, outcome.first) != (store.standing, store.first):
+            raise BenchmarkFailed(f"{store.standing} messages could be paged through, {outcome.paged} were met")
+        return outcome
+
+    def _large_store(self) -> LargeStore:
+        texts = chat_texts(min(_STORED_TEXTS, self.effort.messages))
+        return large_store(self._kept, self.effort.messages, texts, self._say)
+
+    @cached_property
+    def large_file(self) -> FileOutcome:
+        """One large file there and back."""
+        chat = make_chat(self._new_data(), 1)
+        with campfire_server(chat.data, UPLOAD_LIMIT_MB=str(self.effort.upload_mb)) as server:
+            self._say(f"campfire, a file of {self.effort.upload_mb} MB")
+            return self._send_file(server.target("/api/v1/uploads?name=large.bin"), chat.tokens[0])
+
+    @cached_property
+    def bare_large_file(self) -> FileOutcome:
+        """The same file at a bare aiohttp handler that forgets it, and back from one that knows the file."""
+        with bare_server("bare_server") as server:
+            self._say(f"bare server, a file of {self.effort.upload_mb} MB")
+            return self._send_file(server.target("/swallow"), "none")
+
+    def _send_file(self, target: Target, token: str) -> FileOutcome:
+        load = FileLoad(target, token, self.effort.upload_mb * 1_000_000)
+        return msgspec.json.decode(generate("load_file", load), type=FileOutcome)
 
     def _post(self, senders: int) -> Posting:
         with self._chat_server(self.effort.senders) as (chat, server):

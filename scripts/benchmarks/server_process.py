@@ -36,8 +36,11 @@ class Running(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def campfire_server(data: Path) -> Iterator[Running]:
-    """`campfire serve` on `data` and a free port, with no worker beside it; stopped at the end."""
+def campfire_server(data: Path, **settings: str) -> Iterator[Running]:
+    """`campfire serve` on `data` and a free port, with no worker beside it; stopped at the end.
+
+    `settings` by their names without `CAMPFIRE_`.
+    """
     port = _free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMPFIRE_")}
     environment |= {
@@ -47,6 +50,7 @@ def campfire_server(data: Path) -> Iterator[Running]:
         "CAMPFIRE_OUTBOX": "external",
         "CAMPFIRE_LINK_PREVIEWS": "off",
         "PYTHONPATH": str(ROOT),
+        **{f"CAMPFIRE_{name}": value for name, value in settings.items()},
     }
     said = data.with_suffix(".log")
     with said.open("wb") as output:
@@ -81,7 +85,7 @@ def generate(module: str, load: msgspec.Struct) -> bytes:
     """Run a load generator in a process of its own and return what it found. Raises `BenchmarkFailed`."""
     ended = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{module}"],
-        input=msgspec.json.encode(load),
+        input=msgspec.json.encode(load, enc_hook=str),
         capture_output=True,
         env=module_environment(),
         check=False,

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-REAL_CHAT = Path(__file__).resolve().parents[3] / "shared" / "data" / "ubuntu-irc.ndjson.gz"
+_DATA = Path("shared") / "data" / "ubuntu-irc.ndjson.gz"
+_PLACES = [parent / _DATA for parent in Path(__file__).resolve().parents]
+REAL_CHAT = next((place for place in _PLACES if place.exists()), _PLACES[3])
+"""Beside the checkout, or beside the directory of worktrees that it is in."""
 
 _WORDS = [
     "the",
