@@ -16,7 +16,14 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
-from campfire.domain.events import MessageDeleted, MessageEdited, MessagePosted, RecordedEvent
+from campfire.domain.events import (
+    BoostAdded,
+    BoostRemoved,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    RecordedEvent,
+)
 from campfire.eventlog.bulk_insert import bulk_insert
 from projections.projection import Projection, each
 
@@ -49,15 +56,26 @@ _LAST_DAY = (date(LAST_YEAR, 12, 31) - _EPOCH).days
 _LINK = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 
 # The first letter of a facet says its kind: r room, a author, y year, m month, h has.
-LINK, FILE, IMAGE = "haslink", "hasfile", "hasimage"
+LINK, FILE, IMAGE, BOOST, THREAD = "haslink", "hasfile", "hasimage", "hasboost", "hasthread"
 
 
-def facets(room_id: str, author_id: str, at: int, body: str, kinds: Collection[str] = ()) -> str:
+def facets(
+    room_id: str,
+    author_id: str,
+    at: int,
+    body: str,
+    kinds: Collection[str] = (),
+    *,
+    boosted: bool = False,
+    answered: bool = False,
+) -> str:
     """What a message can be found by besides its words; `kinds` are those of its files."""
     words = [room_word(room_id), author_word(author_id), _year_and_month(_day(at))]
     words += [LINK] if _LINK.search(body) else []
     words += [FILE] if kinds else []
     words += [IMAGE] if "image" in kinds else []
+    words += [BOOST] if boosted else []
+    words += [THREAD] if answered else []
     return " ".join(words)
 
 
@@ -130,14 +148,36 @@ def _posted(connection: sqlite3.Connection, run: Sequence[Any]) -> None:
             for recorded in run
         ],
     )
+    for thread_id in dict.fromkeys(recorded.event.thread_id for recorded in run):
+        if thread_id is not None:
+            _set_facets(connection, thread_id)
 
 
 def _edited(connection: sqlite3.Connection, event: MessageEdited, _: RecordedEvent) -> None:
-    position, room_id, author_id, at = _place(connection, event.message_id)
-    connection.execute(
-        "UPDATE message_search SET body = ?, facets = ? WHERE rowid = ?",
-        (event.body, facets(room_id, author_id, at, event.body, _kinds(connection, event.message_id)), position),
-    )
+    position = _place(connection, event.message_id)[0]
+    connection.execute("UPDATE message_search SET body = ? WHERE rowid = ?", (event.body, position))
+    _set_facets(connection, event.message_id)
+
+
+def _boosted(connection: sqlite3.Connection, event: BoostAdded | BoostRemoved, _: RecordedEvent) -> None:
+    _set_facets(connection, event.message_id)
+
+
+def _set_facets(connection: sqlite3.Connection, message_id: str) -> None:
+    """Let a message be found by what it has now; a deleted one is not in the index any more."""
+    position, room_id, author_id, at = _place(connection, message_id)
+    indexed = connection.execute("SELECT body, facets FROM message_search WHERE rowid = ?", (position,)).fetchone()
+    if indexed is None:
+        return
+    boosted, answered = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM boosts WHERE message_id = ?), EXISTS"
+        " (SELECT 1 FROM messages INDEXED BY messages_in_thread WHERE thread_id = ? AND deleted_at IS NULL)",
+        (message_id, message_id),
+    ).fetchone()
+    kinds = _kinds(connection, message_id)
+    now = facets(room_id, author_id, at, indexed[0], kinds, boosted=bool(boosted), answered=bool(answered))
+    if now != indexed[1]:  # writing it would make the index write the body's words again
+        connection.execute("UPDATE message_search SET facets = ? WHERE rowid = ?", (now, position))
 
 
 def _kinds(connection: sqlite3.Connection, message_id: str) -> list[str]:
@@ -147,6 +187,9 @@ def _kinds(connection: sqlite3.Connection, message_id: str) -> list[str]:
 
 def _deleted(connection: sqlite3.Connection, event: MessageDeleted, _: RecordedEvent) -> None:
     connection.execute("DELETE FROM message_search WHERE rowid = ?", _place(connection, event.message_id)[:1])
+    row = connection.execute("SELECT thread_id FROM messages WHERE id = ?", (event.message_id,)).fetchone()
+    if row[0] is not None:
+        _set_facets(connection, row[0])
 
 
 def _place(connection: sqlite3.Connection, message_id: str) -> tuple[int, str, str, int]:
@@ -161,9 +204,15 @@ def _place(connection: sqlite3.Connection, message_id: str) -> tuple[int, str, s
 
 PROJECTION = Projection(
     "search",
-    3,
+    4,
     ("message_search",),
     SCHEMA,
-    {MessagePosted: _posted, MessageEdited: each(_edited), MessageDeleted: each(_deleted)},
+    {
+        MessagePosted: _posted,
+        MessageEdited: each(_edited),
+        MessageDeleted: each(_deleted),
+        BoostAdded: each(_boosted),
+        BoostRemoved: each(_boosted),
+    },
     INDEXES,
 )

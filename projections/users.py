@@ -44,7 +44,7 @@ CREATE INDEX users_by_avatar ON users (avatar) WHERE avatar IS NOT NULL;
 CREATE TABLE banned_addresses (
     address TEXT NOT NULL,
     user_id TEXT NOT NULL,
-    PRIMARY KEY (address, user_id)
+    PRIMARY KEY (user_id, address)
 ) STRICT, WITHOUT ROWID;
 """
 

@@ -7,14 +7,12 @@ from campfire.api.auth import authenticated
 from campfire.api.keys import ENGINE
 from campfire.api.routes import Route, answer, body_of, no_content
 from campfire.domain.searches import decide_forget, decide_remember
+from projections.queries.searches import remembered
 
 
 async def list_searches(request: web.Request) -> web.Response:
     actor = authenticated(request)
-    rows = await request.app[ENGINE].read_models.rows(
-        "SELECT text FROM searches WHERE user_id = ? ORDER BY position DESC", (actor.user_id,)
-    )
-    return answer(schemas.Searches(searches=[text for (text,) in rows]))
+    return answer(schemas.Searches(searches=await remembered(request.app[ENGINE].read_models, actor.user_id)))
 
 
 async def remember_search(request: web.Request) -> web.Response:

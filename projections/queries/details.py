@@ -71,7 +71,7 @@ async def details_of(read_models: ReadModels, message_ids: Collection[str], user
     saved = await read_models.rows(
         f"SELECT message_id FROM saved_messages WHERE user_id = ? AND message_id IN ({marks})", (user_id, *ids)
     )
-    threads = await read_models.rows(_THREADS.format(marks=marks), (user_id, user_id, user_id, *ids))
+    threads = await read_models.rows(_THREADS.format(marks=marks), (user_id, user_id, *ids, user_id))
     return Details(
         mentions,
         boosts,
@@ -82,18 +82,20 @@ async def details_of(read_models: ReadModels, message_ids: Collection[str], user
     )
 
 
+# How far one has read is looked up once a thread; the replies are counted in the index alone.
 _THREADS = """
-SELECT messages.thread_id, COUNT(*), MAX(messages.created_at), SUM(
-    messages.author_id <> ? AND messages.position > MAX(
-        COALESCE((SELECT position FROM thread_reads
-            WHERE thread_reads.thread_id = messages.thread_id AND user_id = ?), 0),
+WITH firsts AS MATERIALIZED (
+    SELECT id, MAX(
+        COALESCE((SELECT position FROM thread_reads WHERE thread_id = messages.id AND user_id = ?), 0),
         COALESCE((SELECT since_position FROM memberships
             WHERE memberships.room_id = messages.room_id AND user_id = ?), 0)
-    )
+    ) AS read_upto
+    FROM messages WHERE id IN ({marks})
 )
-FROM messages INDEXED BY messages_in_thread
-WHERE messages.thread_id IN ({marks}) AND messages.deleted_at IS NULL
-GROUP BY messages.thread_id
+SELECT firsts.id, COUNT(*), MAX(replies.created_at), SUM(replies.author_id <> ? AND replies.position > read_upto)
+FROM firsts CROSS JOIN messages AS replies INDEXED BY messages_in_thread ON replies.thread_id = firsts.id
+WHERE replies.deleted_at IS NULL
+GROUP BY firsts.id
 """
 
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
 from campfire.errors import CampfireError
 from projections.queries.messages import COLUMNS, MessageRow
 from projections.queries.search_scope import Search, asks_for_something
-from projections.queries.search_text import body_expression
+from projections.queries.search_text import Thing, body_expression
 from projections.read_models import ReadModels
-from projections.search import FILE, IMAGE, LINK, author_word, period_words, room_word
+from projections.search import BOOST, FILE, IMAGE, LINK, THREAD, author_word, period_words, room_word
 
 SECONDS = 2.0
 """A search that takes longer is given up: chat comes first."""
@@ -19,16 +21,14 @@ SECONDS = 2.0
 Order = Literal["newest", "relevance"]
 
 _END_OF_TIME = 1 << 62
-_RANKED = 2_000
-"""Of the newest hits, by relevance."""
-_HAS_FACET = {"file": FILE, "image": IMAGE, "link": LINK}
-_HAS_ROWS = {
-    "boost": "EXISTS (SELECT 1 FROM boosts WHERE boosts.message_id = messages.id)",
-    "thread": """EXISTS (
-    SELECT 1 FROM messages AS replies INDEXED BY messages_in_thread
-    WHERE replies.thread_id = messages.id AND replies.deleted_at IS NULL
-)""",
-}
+_FEW_ROOMS = 20
+"""Looked for as words of the index; each more costs every hit a step."""
+_PATIENCE_SECONDS = 0.1
+"""With a search in many rooms that asks each hit for its room, until the rooms are looked for as words after all."""
+_RANKED = 500
+"""Of the newest hits, by relevance. Each costs about twenty microseconds, most of it for finding the words in it."""
+_HAS_FACET: dict[Thing, str] = {"boost": BOOST, "file": FILE, "image": IMAGE, "link": LINK, "thread": THREAD}
+_IN_ROOMS = " AND messages.room_id IN (SELECT value FROM json_each(:rooms))"
 _WIDTH = len(MessageRow.__struct_fields__)
 _BODY = MessageRow.__struct_fields__.index("body")
 _CURSOR = re.compile(r"\d{1,18}(\.\d{1,18})*", re.ASCII)
@@ -36,9 +36,10 @@ _CURSOR = re.compile(r"\d{1,18}(\.\d{1,18})*", re.ASCII)
 _MARKS = {"one": "\ue000", "other": "\ue001"}
 _MARK = re.compile(_MARKS["one"])
 
-# The same text marked twice with different marks: where the two differ is a mark, whatever the body holds.
+# A body that holds the mark itself is marked twice with different marks: where the two differ is a mark.
 _MARKED = """
-    highlight(message_search, 0, :one, :one) AS one, highlight(message_search, 0, :other, :other) AS other
+    highlight(message_search, 0, :one, :one) AS one,
+    CASE WHEN INSTR(messages.body, :one) THEN highlight(message_search, 0, :other, :other) END AS other
 """
 _HITS = """
 FROM message_search CROSS JOIN messages ON messages.position = message_search.rowid
@@ -89,40 +90,68 @@ async def search(
     """A page of what was asked for. Raises `CampfireError` `SEARCH_UNAVAILABLE`; `VALIDATION_FAILED` for a cursor
     that is not from this order's last page.
     """
+    if not search.terms:
+        order = "newest"  # without words nothing is more relevant than anything else
     place = _place(order, cursor)
     after, before = _period(search)
-    expression = _expression(search)
-    if expression is None:
+    if not _can_find(search):
         return Page([], None)
     parameters = {
         **_MARKS,
         **place,
-        "expression": expression,
         "after": after,
         "before": before,
         "typed": " ".join(term.text for term in search.terms),
         "limit": limit + 1,
     }
-    statement = {"newest": _NEWEST, "relevance": _RELEVANCE}[order]
-    conditions = "".join(f" AND {_HAS_ROWS[thing]}" for thing in sorted(search.has & _HAS_ROWS.keys()))
-    rows = await _rows(read_models, statement.format(conditions=conditions), parameters)
+    rows = await _found(read_models, search, {"newest": _NEWEST, "relevance": _RELEVANCE}[order], parameters)
     hits = [Hit(MessageRow(*row[:_WIDTH]), _highlights(row[_BODY], *row[_WIDTH : _WIDTH + 2])) for row in rows[:limit]]
     return Page(hits, _cursor(order, rows[limit - 1]) if len(rows) > limit else None)
 
 
-def _expression(search: Search) -> str | None:
-    """The FTS5 query; None if nothing can be found, or nothing was asked for."""
+def _can_find(search: Search) -> bool:
     after, before = _period(search)
-    if not search.room_ids or not asks_for_something(search) or after >= before:
-        return None
-    facets = [_any_of(room_word(room_id) for room_id in search.room_ids)]
+    return bool(search.room_ids) and asks_for_something(search) and after < before
+
+
+async def _found(read_models: ReadModels, search: Search, statement: str, parameters: dict[str, Any]) -> list[Any]:
+    """Rows of a page, in whichever way is cheaper; both find the same.
+
+    To ask each hit for its room is, unless nearly all hits are in rooms of other people: that is found out by trying.
+    """
+    by_words = statement.format(conditions=""), {**parameters, "expression": _expression(search, by_rooms=True)}
+    anywhere = _expression(search, by_rooms=False)
+    if not anywhere or (not _asks_for_few(search) and len(search.room_ids) <= _FEW_ROOMS):
+        return await _rows(read_models, *by_words)
+    rooms = msgspec.json.encode(sorted(search.room_ids)).decode()
+    by_rows = statement.format(conditions=_IN_ROOMS), {**parameters, "expression": anywhere, "rooms": rooms}
+    if _asks_for_few(search):
+        return await _rows(read_models, *by_rows)
+    try:
+        return await read_models.rows(*by_rows, seconds=_PATIENCE_SECONDS)
+    except TimeoutError:
+        return await _rows(read_models, *by_words)
+    except sqlite3.DatabaseError as error:
+        raise _unavailable() from error
+
+
+def _expression(search: Search, *, by_rooms: bool) -> str:
+    """The FTS5 query."""
+    facets = [f'"{word}"' for thing, word in _HAS_FACET.items() if thing in search.has]
     if search.senders is not None:
         facets.append(_any_of(author_word(person.id) for person in search.senders))
     if search.after is not None or search.before is not None:
-        facets.append(_any_of(period_words(after, before)))
-    facets += [f'"{word}"' for thing, word in _HAS_FACET.items() if thing in search.has]
-    found_by = f"{{facets}} : ({' AND '.join(facets)})"
-    return f"{found_by} AND {{body}} : ({body_expression(search.terms)})" if search.terms else found_by
+        facets.append(_any_of(period_words(*_period(search))))
+    if by_rooms:
+        facets.append(_any_of(room_word(room_id) for room_id in search.room_ids))
+    parts = [f"{{body}} : ({body_expression(search.terms)})"] if search.terms else []
+    # FTS5 goes on from the first of them to the next: that should be what most rarely holds.
+    return " AND ".join(parts + ([f"{{facets}} : ({' AND '.join(facets)})"] if facets else []))
+
+
+def _asks_for_few(search: Search) -> bool:
+    """Whether there are few such messages, whoever may read them."""
+    return search.senders is not None or bool(search.has)
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -144,12 +173,16 @@ async def _rows(read_models: ReadModels, statement: str, parameters: dict[str, A
             "SEARCH_UNAVAILABLE", "The search took too long; try more or longer words.", retry_after=5
         ) from error
     except sqlite3.DatabaseError as error:
-        raise CampfireError("SEARCH_UNAVAILABLE", "The search index cannot be read now.", retry_after=30) from error
+        raise _unavailable() from error
 
 
-def _highlights(body: str, one: str, other: str) -> list[tuple[int, int]]:
+def _unavailable() -> CampfireError:
+    return CampfireError("SEARCH_UNAVAILABLE", "The search index cannot be read now.", retry_after=30)
+
+
+def _highlights(body: str, one: str, other: str | None) -> list[tuple[int, int]]:
     """The places in `body`; none if the index holds another text than the message (it is behind)."""
-    marks = [mark.start() for mark in _MARK.finditer(one) if other[mark.start()] != mark[0]]
+    marks = [mark.start() for mark in _MARK.finditer(one) if other is None or other[mark.start()] != mark[0]]
     ends = [place - number for number, place in enumerate(marks)]
     pieces = [one[start + 1 : end] for start, end in pairwise([-1, *marks, len(one)])]
     return list(zip(ends[::2], ends[1::2], strict=True)) if "".join(pieces) == body else []

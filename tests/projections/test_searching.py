@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from projections_support.history import History
+from query_plans_support.impatient import Impatient
 
 from campfire.domain import events as happened
 from campfire.errors import CampfireError
@@ -194,6 +195,26 @@ async def test_what_a_message_has_follows_what_happens_to_it(
     project()
     assert await find("has:link") == await find("has:link on:2023-11") == ["there: https://example.org"]
     assert await find("has:boost") == await find("has:thread") == []
+
+
+@pytest.mark.parametrize("order", ["newest", "relevance"])
+@pytest.mark.parametrize("text", ["word", "wor*", '"a word"', "word after:2001", "has:thread"])
+async def test_the_way_of_looking_does_not_change_what_is_found(
+    read_models: ReadModels, project: TakeIn, history: History, crowd: tuple[str, str, str], text: str, order: Order
+) -> None:
+    """In few rooms, in many, and in many when the quick way proves slow; never anything of other rooms."""
+    ada, bob, room = crowd
+    others = [history.room(ada, bob) for _ in range(30)]
+    first = history.post(room, ada, "a word")
+    for number, place in enumerate([*others, room, room]):
+        history.post(place, bob, f"a word {number} wordy", reply_to=first if place == room else None)
+    project()
+    few = bodies(await search(read_models, asking(text, [room]), 50, order=order))
+    nowhere = [f"no such room {number}" for number in range(30)]
+    many = asking(text, [room, *nowhere])
+    assert few != []
+    assert bodies(await search(read_models, many, 50, order=order)) == few
+    assert bodies(await search(Impatient(read_models), many, 50, order=order)) == few
 
 
 @pytest.mark.parametrize("order", ["newest", "relevance"])

@@ -1,5 +1,7 @@
 """Anything that can happen, in an order that makes sense, for property tests."""
 
+from itertools import product
+
 from hypothesis import strategies as st
 
 from campfire.domain import events as happened
@@ -111,9 +113,10 @@ class _Chat:
             event = happened.SearchesForgotten(at=24, user_id=user_id)
         self.history.record(ids.searches_stream(user_id), event)
 
-    def edit(self, one: int, _other: int, text: str) -> None:
+    def edit(self, one: int, other: int, text: str) -> None:
         if self.messages:
-            self.history.edit(*self.messages[one % len(self.messages)], text)
+            mentions = (happened.Mention(self.people[one % PEOPLE], 0, len(text)),) if other % 2 else ()
+            self.history.edit(*self.messages[one % len(self.messages)], text, mentions)
 
     def preview(self, one: int, other: int, text: str) -> None:
         """What a message's links lead to, or that nobody wants to know."""
@@ -141,7 +144,10 @@ class _Chat:
         boost_id = self.history.new_id()
         if self.boosts and one % 2:
             gone = self.boosts.pop()
-            self.history.record(gone.boost_id, happened.BoostRemoved(**place, boost_id=gone.boost_id, by=gone.by))
+            removed = happened.BoostRemoved(
+                at=gone.at, message_id=gone.message_id, room_id=gone.room_id, boost_id=gone.boost_id, by=gone.by
+            )
+            self.history.record(gone.boost_id, removed)
             return
         boost = happened.BoostAdded(**place, boost_id=boost_id, by=user_id, by_name="as it was", content=text)
         marks = (
@@ -351,3 +357,12 @@ class _Chat:
         else:
             progressed = happened.ImportProgressed(at=15, source="irc", lines=other, digest=text)
             self.history.record(ids.import_stream("irc"), progressed)
+
+
+def everything() -> History:
+    """A history in which everything that can happen has happened, in many ways."""
+    chat = _Chat()
+    for one, other in product(range(6), range(6)):
+        for step in (chat.involve, *dict.fromkeys(chat.steps)):  # first while somebody is still inside
+            step(one, other, "word")
+    return chat.history

@@ -89,8 +89,10 @@ class History:
         self.record(message_id, posted)
         return message_id
 
-    def edit(self, room_id: str, message_id: str, body: str) -> None:
-        edited = happened.MessageEdited(at=self.now(), message_id=message_id, room_id=room_id, by="author", body=body)
+    def edit(self, room_id: str, message_id: str, body: str, mentions: tuple[happened.Mention, ...] = ()) -> None:
+        edited = happened.MessageEdited(
+            at=self.now(), message_id=message_id, room_id=room_id, by="author", body=body, mentions=mentions
+        )
         self.record(message_id, edited)
 
     def delete(self, room_id: str, message_id: str) -> None:
