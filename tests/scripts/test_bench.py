@@ -50,3 +50,30 @@ async def test_an_unknown_row_is_refused_with_the_known_names() -> None:
     code, _, errors = await run_bench("speed")
     assert code != 0
     assert b"durable_messages" in errors
+
+
+async def test_reading_meets_every_message_and_asks_every_kind_of_question(tmp_path: Path) -> None:
+    """Paging back that missed a message would be an error; the store that was kept serves the next run."""
+    keep = ("--keep", str(tmp_path / "kept"))
+    for _ in range(2):
+        code, output, errors = await run_bench("--quick", "--json", "read", *keep)
+        assert code == 0, errors.decode()
+    [figure] = json.loads(output)
+    details = figure["details"]
+    assert b"taking the store kept" in errors
+    assert details["paged_back"] > 500
+    kinds = {reading["name"] for reading in details["readings"]}
+    assert kinds > {"room list", "newest page", "page back", "around a message", "from a date", "pins", "saved"}
+    assert {"search phrase, newest", "search from:, relevance", "search deep pages, newest"} < kinds
+    assert all(reading["p50_ms"] <= reading["p95_ms"] <= reading["max_ms"] for reading in details["readings"])
+
+
+async def test_a_large_file_does_not_go_through_memory() -> None:
+    """The server stays as small as it was while it takes 96 MB and gives them back, unchanged, in ranges."""
+    code, output, errors = await run_bench(
+        "--quick", "--json", "--upload-mb", "96", "upload_memory", "upload", "download"
+    )
+    assert code == 0, errors.decode()
+    memory, there, back = json.loads(output)
+    assert memory["figure"] < 48, "MiB; holding the file once would take 92 of them"
+    assert there["details"]["megabytes"] == back["details"]["megabytes"] == 96

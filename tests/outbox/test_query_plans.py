@@ -1,0 +1,119 @@
+"""No statement over `outbox.db` gets slower because more has been delivered: every plan is explained."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from outbox_support.chat import Chat
+from outbox_support.sink import Sink, ok
+from query_plans_support.plans import Excused, all_objections
+from query_plans_support.recording import ROOT, Recording
+
+from campfire.clock import SystemClock
+from campfire.config import Settings
+from campfire.domain.events import DeliveryReplayRequested, NewEvent
+from campfire.domain.ids import replay_stream
+from campfire.domain.messages import MessageState, decide_delete
+from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret
+from outbox.ledger import Ledger
+from outbox.queries import OutboxStatus, dead_letters, outbox_status, witness_of
+from outbox.schema import SCHEMA
+from outbox.worker import Worker
+
+EXCUSED = (
+    Excused("FROM cursor", "one row"),
+    Excused("FROM worker", "one row"),
+    Excused("FROM endpoints", "a row for each webhook; health and a start look at all of them"),
+    Excused("SELECT state, COUNT(*) FROM deliveries", "how many there are of each state, for health"),
+    Excused("SELECT DISTINCT endpoint_id FROM deliveries", "a start looks through what is pending, by its own index"),
+    Excused("'interrupted by a restart' WHERE state = 'sending'", "all that was being sent, by its own index"),
+    Excused("WHERE state = 'pending' AND withdrawn", "a start looks through what is pending, by its own index"),
+)
+WATCHED = [ROOT / "outbox" / f"{name}.py" for name in ("deliveries", "planner", "queries", "worker")]
+
+
+async def refuse(_request: web.Request) -> web.StreamResponse:
+    return web.Response(status=500)
+
+
+async def gone(_request: web.Request) -> web.StreamResponse:
+    return web.Response(status=410)
+
+
+class Outbox:
+    """A worker in this process, and what it has done so far."""
+
+    def __init__(self, chat: Chat, sink: Sink) -> None:
+        self.chat = chat
+        self.sink = sink
+        self.path = chat.engine.settings.outbox_path
+        settings = Settings(
+            data=chat.engine.settings.data,
+            webhook_allow=(ip_network("127.0.0.0/8"),),
+            webhook_retry_schedule=(0.01,),
+            webhook_breaker_seconds=0.01,
+        )
+        self.worker = Worker(settings, SystemClock())
+
+    async def until(self, reached: Callable[[OutboxStatus], bool]) -> None:
+        async with asyncio.timeout(60):
+            while (status := outbox_status(self.path, 0)) is None or not reached(status):
+                await asyncio.sleep(0.01)
+
+    async def live_through_everything(self) -> None:
+        """Delivered, refused, replayed, signed anew, deleted, gone, and removed."""
+        chat, engine = self.chat, self.chat.engine
+        webhook_id = await chat.add_webhook(self.sink.url)
+        posted = await chat.post("arrives")
+        await self.until(lambda status: status.delivered == 1)
+        self.sink.answer = refuse
+        await chat.post("is refused")
+        await self.until(lambda status: status.dead == 1)
+        [letter] = dead_letters(self.path, endpoint_id=webhook_id)
+        self.sink.answer = ok
+        replay = DeliveryReplayRequested(at=1, replay_id="r1", deliveries=(letter.id,))
+        await engine.append([NewEvent(replay_stream("r1"), 1, replay)])
+        await self.until(lambda status: status.delivered == 2)
+        sealed = engine.sealer.seal("whsec_" + "A" * 43 + "=")
+        await engine.perform(
+            lambda: decide_rotate_secret(
+                engine.directory, webhook_id=webhook_id, sealed_secret=sealed, grace_ms=1, actor_id=chat.user_id, at=1
+            )
+        )
+        message = MessageState(posted.message_id, chat.room_id, chat.user_id, 1, "arrives", deleted=False)
+        await engine.perform(lambda: decide_delete(engine.directory, message, actor_id=chat.user_id, at=1))
+        self.sink.answer = gone
+        await chat.post("nobody there")
+        await self.until(lambda status: status.endpoints[0].state == "disabled")
+        await engine.perform(
+            lambda: decide_delete_webhook(engine.directory, webhook_id=webhook_id, actor_id=chat.user_id, at=1)
+        )
+        await self.until(lambda status: status.endpoints == [])
+
+
+async def test_every_statement_of_the_outbox_has_an_index(
+    chat: Chat, sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of planning, sending and looking into it; and one that is added has to be run here too."""
+    recording = Recording()
+    with monkeypatch.context() as patched:
+        recording.begin(patched, Ledger)
+        outbox = Outbox(chat, sink)
+        running = asyncio.create_task(outbox.worker.run())
+        try:
+            await outbox.live_through_everything()
+        finally:
+            outbox.worker.stop()
+            await running
+        assert witness_of(outbox.path) is not None
+    schema = sqlite3.connect(tmp_path / "schema.db")
+    schema.executescript(SCHEMA)
+    found, needless = all_objections(schema, recording.statements["outbox.db"], EXCUSED)
+    schema.close()
+    assert found == [], "\n".join(found)
+    assert needless == []
+    assert recording.never_asked(WATCHED) == []
