@@ -147,7 +147,7 @@ def _unpinned(connection: sqlite3.Connection, event: MessageUnpinned, _: Recorde
 
 PROJECTION = Projection(
     "messages",
-    6,
+    7,
     ("messages", "message_counts"),
     SCHEMA,
     {

@@ -100,7 +100,7 @@ def _bot_event(connection: sqlite3.Connection, event: Any, recorded: RecordedEve
 
 PROJECTION = Projection(
     "users",
-    4,
+    5,
     ("users", "banned_addresses"),
     SCHEMA,
     {

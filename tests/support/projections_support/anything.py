@@ -364,5 +364,6 @@ def everything() -> History:
     chat = _Chat()
     for one, other in product(range(6), range(6)):
         for step in (chat.involve, *dict.fromkeys(chat.steps)):  # first while somebody is still inside
+            chat.post(one, other, "word")  # so that there is a message to do something to
             step(one, other, "word")
     return chat.history
