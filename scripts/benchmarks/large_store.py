@@ -55,7 +55,7 @@ class LargeStore(msgspec.Struct, frozen=True):
 
 def large_store(directory: Path, messages: int, texts: list[str], say: Callable[[str], None]) -> LargeStore:
     """The store of so many messages in `directory`, made there unless it is there already."""
-    place = directory / f"campfire-large-{messages}"
+    place = directory / f"large-{messages}"
     manifest = place / "store.json"
     kept = _kept(manifest)
     if kept is None:

@@ -21,6 +21,7 @@ from benchmarks.large_history import MARKER
 from benchmarks.large_store import LargeStore
 from benchmarks.load_http import Target
 from benchmarks.percentiles import percentile_ms
+from benchmarks.process_usage import cpu_nanoseconds
 
 PAGE = 50
 _DEEP_PAGES = 20
@@ -43,6 +44,8 @@ class Reading(msgspec.Struct, frozen=True):
     p50_ms: float
     p95_ms: float
     max_ms: float
+    cpu_ms: float
+    """Processor time of the server, at the median: what p50 would be on a machine that does nothing else."""
 
 
 class ReadOutcome(msgspec.Struct, frozen=True):
@@ -65,17 +68,20 @@ class Reader:
     def __init__(self, load: ReadLoad) -> None:
         self._connection = HTTPConnection(load.target.host, load.target.port, timeout=60)
         self._headers = {"Authorization": f"Bearer {load.store.chat.tokens[0]}"}
-        self._times: dict[str, list[int]] = {}
-        self._spent: list[int] = []
+        self._times: dict[str, list[tuple[int, int]]] = {}
+        self._spent: list[tuple[int, int]] = []
+        self._pid = load.target.pid
 
     def get(self, path: str, **query: Any) -> Any:
         """Ask without keeping the time. Raises `WrongAnswer`."""
         address = f"{path}?{urlencode(query)}" if query else path
+        used = cpu_nanoseconds(self._pid)
         began = time.monotonic_ns()
         self._connection.request("GET", address, headers=self._headers)
         answer = self._connection.getresponse()
         body = answer.read()
-        self._spent.append(time.monotonic_ns() - began)
+        elapsed = time.monotonic_ns() - began
+        self._spent.append((elapsed, cpu_nanoseconds(self._pid) - used))
         if answer.status != 200:
             raise WrongAnswer(f"{address} was answered with {answer.status}: {body[:300].decode(errors='replace')}")
         return msgspec.json.decode(body)
@@ -88,13 +94,19 @@ class Reader:
 
     def together(self, kind: str, questions: int) -> None:
         """Keep the time of the last `questions` as one."""
-        self._times.setdefault(kind, []).append(sum(self._spent[-questions:]))
+        times, used = zip(*self._spent[-questions:], strict=True)
+        self._times.setdefault(kind, []).append((sum(times), sum(used)))
 
     def readings(self) -> list[Reading]:
         return [
-            Reading(kind, len(times), *(percentile_ms(times, share) for share in (0.5, 0.95, 1.0)))
-            for kind, times in self._times.items()
+            _reading(kind, [time for time, _ in spent], [used for _, used in spent])
+            for kind, spent in self._times.items()
         ]
+
+
+def _reading(kind: str, times: list[int], used: list[int]) -> Reading:
+    p50, p95, highest = (percentile_ms(times, share) for share in (0.5, 0.95, 1.0))
+    return Reading(kind, len(times), p50, p95, highest, percentile_ms(used, 0.5))
 
 
 def read(load: ReadLoad) -> ReadOutcome:

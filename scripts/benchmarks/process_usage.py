@@ -14,6 +14,11 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 
 
+def cpu_nanoseconds(pid: int) -> int:
+    """Processor time of the threads that `pid` has now: finer than `cpu_seconds`, which counts in hundredths."""
+    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
 def resident_bytes(pid: int) -> int:
     """Memory that `pid` holds now (RSS)."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
