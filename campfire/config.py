@@ -1,6 +1,7 @@
 """Settings: the one place that reads the environment."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -39,6 +40,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for a whole delivery attempt, the response included."""
     webhook_breaker_seconds: float = 60.0
     """Seconds for which an endpoint that failed five times in a row is left alone."""
+    push_subject: str = "mailto:push@example.com"
+    """Whom push services may turn to about our pushes: mailto: or https:."""
+    push_ttl: float = 86_400.0
+    """Seconds after which a notification is not worth delivering any more."""
     session_days: int = 30
     """Days until a session ends by itself."""
     scrub_after_hours: float = 24.0
@@ -168,6 +173,12 @@ def _hours(text: str) -> float:
     return hours
 
 
+def _contact(text: str) -> str:
+    if not re.fullmatch(r"mailto:[^@\s]+@[^@\s]+|https://\S+", text):
+        raise ValueError("it must be mailto: with an address, or https://")
+    return text
+
+
 def _schedule(text: str) -> tuple[float, ...]:
     return tuple(_positive_seconds(part) for part in text.split(",") if part.strip())
 
@@ -182,6 +193,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "webhook_retry_schedule": _schedule,
     "webhook_timeout": _positive_seconds,
     "webhook_breaker_seconds": _positive_seconds,
+    "push_subject": _contact,
+    "push_ttl": _positive_seconds,
     "session_days": _number(1, 3650),
     "scrub_after_hours": _hours,
     "upload_limit_mb": _number(1, 1_000_000),

@@ -130,6 +130,13 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
     ErrorKind("SESSION_NOT_FOUND", 404, "There is no such session", False, "It may have ended already."),
     ErrorKind("WEBHOOK_NOT_FOUND", 404, "There is no such webhook", False, "It may have been deleted."),
     ErrorKind(
+        "PUSH_SUBSCRIPTION_NOT_FOUND",
+        404,
+        "There is no such device of yours",
+        False,
+        "Notifications may be off there, or it was signed out; turn them on again on the device.",
+    ),
+    ErrorKind(
         "DELIVERY_NOT_FOUND",
         404,
         "There is no such delivery",

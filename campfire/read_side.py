@@ -27,7 +27,18 @@ from projections.tracking import Stalled
 InWriterTurn = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 NEEDED_FOR_DECISIONS = frozenset(
-    {"account", "users", "bots", "email_claims", "sessions", "sign_in_links", "rooms", "memberships", "messages"}
+    {
+        "account",
+        "users",
+        "bots",
+        "email_claims",
+        "sessions",
+        "push_subscriptions",
+        "sign_in_links",
+        "rooms",
+        "memberships",
+        "messages",
+    }
 )
 """Projections without which a command could be decided wrongly; the others may lag alone."""
 

@@ -81,12 +81,17 @@ class AddressGuard:
         for address in addresses:
             self.check(address, port)
 
+    def is_allowed_inside(self, address: str) -> bool:
+        """Whether `address` (in numbers) is in a network that the administrator opened."""
+        parsed = _unmapped(ip_address(address.partition("%")[0]))
+        return any(parsed in network for network in self._allowed if network.version == parsed.version)
+
     def _check(self, address: Address, port: int) -> None:
         if any(address in network for network in _NEVER if network.version == address.version):
             raise AddressBlocked(f"{address} is link-local or a cloud's metadata service, which is never allowed")
         if port == self._own_port and _is_this_machine(address):
             raise AddressBlocked(f"port {port} of {address} is Campfire's own")
-        if any(address in network for network in self._allowed if network.version == address.version):
+        if self.is_allowed_inside(str(address)):
             return
         if not address.is_global or any(
             address in network for network in _NOT_PUBLIC if network.version == address.version

@@ -21,6 +21,7 @@ from campfire.errors import CampfireError
 from campfire.eventlog.data_lock import DataLock
 from campfire.iso_times import iso_from_ms, ms_from_iso
 from campfire.logging import configure
+from outbox.push.queries import PushStatus, push_status
 from outbox.queries import DeadLetter, dead_letters, outbox_status
 from outbox.worker import Worker
 
@@ -103,8 +104,9 @@ def status(as_json: bool, data: str | None) -> None:
     found = outbox_status(settings.outbox_path, SystemClock().now_ms())
     if found is None:
         raise CampfireError("NOT_FOUND", f"No worker has run on {settings.data} yet.")
+    push = push_status(settings.outbox_path)
     if as_json:
-        print_json(msgspec.to_builtins(found))
+        print_json(msgspec.to_builtins(found) | {"push": msgspec.to_builtins(push)})
         return
     worker = f"running with pid {found.worker_pid}" if found.worker_alive else "not running"
     click.echo(f"Worker {worker}; the log is followed up to position {found.position}.")
@@ -112,6 +114,9 @@ def status(as_json: bool, data: str | None) -> None:
         f"{found.pending} waiting, {found.sending} being sent, {found.delivered} delivered,"
         f" {found.dead} dead letters, {found.cancelled} cancelled."
     )
+    click.echo(_push_sentence(push))
+    for alarm in push.alarms:
+        click.echo(f"Alarm: {alarm}.")
     if found.endpoints:
         table = Table("webhook", "address", "state", "waiting", "dead", "breaker", "failures in a row")
         for each in found.endpoints:
@@ -219,6 +224,14 @@ def _moment(text: str | None) -> int | None:
         return ms_from_iso(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not an ISO 8601 time") from error
+
+
+def _push_sentence(push: PushStatus) -> str:
+    dropped = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in push.dropped.items())
+    return (
+        f"Notifications: {push.waiting + push.pending} waiting, {push.sending} being sent,"
+        f" {push.delivered} delivered, {sum(push.dropped.values())} dropped{f' ({dropped})' if dropped else ''}."
+    )
 
 
 def _sentence(letter: DeadLetter) -> str:

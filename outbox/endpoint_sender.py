@@ -29,7 +29,6 @@ from outbox.sender import Outcome, Sender
 
 Result = TypeVar("Result")
 
-_UNWRITABLE_SECONDS = 1.0
 _LONGEST_SLEEP = 60.0
 
 log = structlog.get_logger()
@@ -163,18 +162,7 @@ class EndpointSender:
         return following
 
     async def _written(self, step: Step[Result]) -> Result | None:
-        """Have `step` written, however long the disk is full: to forget a result would be to send it again.
-
-        Only a worker that is told to stop gives up; then None, and the next one repeats what was on its way.
-        """
-        while True:
-            try:
-                return await self._means.ledger.write(step)
-            except sqlite3.OperationalError as error:
-                log.error("outbox_unwritable", endpoint=self._id, error=str(error))
-                if self._means.stopping.is_set():
-                    return None
-                await _wait_for(self._means.stopping, _UNWRITABLE_SECONDS)
+        return await self._means.ledger.write_patiently(step, self._means.stopping)
 
     def _wait(self, claimed: Claimed, outcome: Outcome) -> float | None:
         return delay_after(

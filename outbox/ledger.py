@@ -19,6 +19,7 @@ import structlog
 from campfire.errors import CampfireError
 from campfire.eventlog.errors import FsyncFailed
 from campfire.eventlog.recorder import empty_wal
+from outbox.push import schema as push_schema
 from outbox.schema import SCHEMA
 
 Result = TypeVar("Result")
@@ -27,6 +28,7 @@ Step = Callable[[sqlite3.Connection], Result]
 
 _FSYNC_ERRORS = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
 _AUTOCHECKPOINT_PAGES = 8_000
+_UNWRITABLE_SECONDS = 1.0
 _PAGE_CACHE_KIB = 32_768
 
 log = structlog.get_logger()
@@ -57,7 +59,7 @@ class Ledger:
             await self.rows("PRAGMA secure_delete = ON")  # texts of deleted messages must not stay on their pages
             await self.rows(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
             await self.rows(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
-            await self._database.executescript(SCHEMA)
+            await self._database.executescript(SCHEMA + push_schema.SCHEMA)
         except sqlite3.DatabaseError as error:
             await self._database.close()
             raise CampfireError("OUTBOX_UNREADABLE", f"{self._path} cannot be used: {error}.") from error
@@ -83,6 +85,21 @@ class Ledger:
         self._waiting.append(_Waiting(step, answer))
         self._something.set()
         return await answer
+
+    async def write_patiently(self, step: Step[Result], stopping: asyncio.Event) -> Result | None:
+        """Have `step` written, however long the disk is full: to forget a result would be to send it again.
+
+        Only a worker that is told to stop gives up; then None, and the next one repeats what was on its way.
+        """
+        while True:
+            try:
+                return await self.write(step)
+            except sqlite3.OperationalError as error:
+                log.error("outbox_unwritable", error=str(error))
+                if stopping.is_set():
+                    return None
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stopping.wait(), _UNWRITABLE_SECONDS)
 
     async def rows(self, statement: str, parameters: Iterable[Any] = ()) -> list[Any]:
         """All rows of one statement, as of the last transaction."""

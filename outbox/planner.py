@@ -13,6 +13,7 @@ from campfire.domain.public_view import audience_of, public_view
 from campfire.eventlog.reader import LogReader, Tip
 from campfire.iso_times import iso_from_ms
 from outbox.ledger import Ledger
+from outbox.push import planning as push_planning
 
 _NAMESPACE = UUID("0f3a1a52-6d3f-5c0e-9b63-0a5a0cf0c6de")
 _PAGE = 500
@@ -86,10 +87,11 @@ def plan(recorded: RecordedEvent, endpoints: Iterable[Endpoint], epoch: str) -> 
 class Planner:
     """Follows the log and writes deliveries, endpoint changes and the cursor in one transaction a page."""
 
-    def __init__(self, ledger: Ledger, reader: LogReader, now_ms: Callable[[], int]) -> None:
+    def __init__(self, ledger: Ledger, reader: LogReader, now_ms: Callable[[], int], push_ttl: float = 86_400) -> None:
         self._ledger = ledger
         self._reader = reader
         self._now_ms = now_ms
+        self._push_ttl_ms = round(push_ttl * 1000)
         self._endpoints: dict[str, Endpoint] = {}
         self._imported_upto = reader.imported_upto()
 
@@ -121,6 +123,7 @@ class Planner:
         def step(connection: sqlite3.Connection) -> None:
             for recorded in events:
                 woken.update(self._take_one(connection, recorded, tip.epoch))
+                push_planning.take(connection, recorded, now=self._now_ms(), ttl_ms=self._push_ttl_ms)
             connection.execute(
                 "INSERT OR REPLACE INTO cursor (id, position, chain, epoch) VALUES (1, ?, ?, ?)",
                 (tip.position, tip.chain, tip.epoch),

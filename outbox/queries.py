@@ -57,17 +57,17 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 def witness_of(path: Path) -> Witness | None:
     """What the outbox remembers of the log; None if it has not run yet. Raises `OUTBOX_UNREADABLE`, as all here."""
-    rows = _rows(path, "SELECT position, chain FROM cursor WHERE position > 0")
+    rows = rows_of(path, "SELECT position, chain FROM cursor WHERE position > 0")
     return Witness(path.name, rows[0][0], rows[0][1]) if rows else None
 
 
 def outbox_status(path: Path, now_ms: int) -> OutboxStatus | None:
     """The state of the outbox; None if it has not run yet."""
-    cursor = _rows(path, "SELECT position FROM cursor")
-    worker = _rows(path, "SELECT pid, alive_at FROM worker")
+    cursor = rows_of(path, "SELECT position FROM cursor")
+    worker = rows_of(path, "SELECT pid, alive_at FROM worker")
     if not cursor and not worker:
         return None
-    counts = dict(_rows(path, "SELECT state, COUNT(*) FROM deliveries GROUP BY state"))
+    counts = dict(rows_of(path, "SELECT state, COUNT(*) FROM deliveries GROUP BY state"))
     pid, alive_at = worker[0] if worker else (None, 0)
     return OutboxStatus(
         position=cursor[0][0] if cursor else 0,
@@ -85,7 +85,7 @@ def outbox_status(path: Path, now_ms: int) -> OutboxStatus | None:
 
 def dead_letters(path: Path, *, endpoint_id: str | None = None, since_ms: int = 0) -> list[DeadLetter]:
     """What was given up at or after `since_ms`, oldest first."""
-    rows = _rows(
+    rows = rows_of(
         path,
         "SELECT deliveries.id, endpoint_id, url, event_type, position, attempts, failure_class, failure, finished_at"
         " FROM deliveries JOIN endpoints ON endpoints.id = endpoint_id"
@@ -97,7 +97,7 @@ def dead_letters(path: Path, *, endpoint_id: str | None = None, since_ms: int = 
 
 
 def _endpoints(path: Path) -> list[EndpointStatus]:
-    rows = _rows(
+    rows = rows_of(
         path,
         """
         SELECT endpoints.id, url, endpoints.state,
@@ -111,7 +111,8 @@ def _endpoints(path: Path) -> list[EndpointStatus]:
     return [EndpointStatus(*row) for row in rows]
 
 
-def _rows(path: Path, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+def rows_of(path: Path, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    """All rows of one statement; none if the worker has not made the file or the table yet."""
     if not path.exists():
         return []
     try:

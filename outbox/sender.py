@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -14,6 +14,8 @@ from outbox import signing
 from outbox.address_guard import AddressBlocked, AddressGuard
 from outbox.guarded_http import blocked_within, open_guarded_session, usable_target
 from outbox.schedule import retry_after_seconds
+
+Headers = Callable[[], dict[str, str]]
 
 FailureClass = Literal["network", "timeout", "tls", "status", "redirect", "blocked", "expired"]
 
@@ -60,27 +62,37 @@ class Sender:
         await self._session.close()
 
     async def attempt(self, webhook_id: str, url: str, payload: bytes, secrets: Sequence[str]) -> Outcome:
-        """Deliver once, within the timeout in all, response included. Raises nothing that a receiver can cause."""
+        """Deliver a webhook once; see `post`."""
+
+        def headers() -> dict[str, str]:
+            signed = signing.headers(webhook_id, self._clock.now_ms() // 1000, payload, secrets)
+            return {**signed, "Content-Type": "application/json"}
+
+        return await self.post(url, payload, headers)
+
+    async def post(self, url: str, body: bytes, headers: Headers) -> Outcome:
+        """Send once, within the timeout in all, response included. Raises nothing that a receiver can cause.
+
+        `headers` are made anew for each try.
+        """
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._with_quick_retries(webhook_id, url, payload, secrets)
+                return await self._with_quick_retries(url, body, headers)
         except TimeoutError:
             return Outcome("timeout", f"no complete answer within {self._timeout:g} s")
 
-    async def _with_quick_retries(self, webhook_id: str, url: str, payload: bytes, secrets: Sequence[str]) -> Outcome:
+    async def _with_quick_retries(self, url: str, body: bytes, headers: Headers) -> Outcome:
         for wait in (*_IN_LINE_RETRIES, None):
-            outcome = await self._once(webhook_id, url, payload, secrets)
+            outcome = await self._once(url, body, headers())
             if outcome.failure_class != "network" or wait is None:
                 return outcome
             await asyncio.sleep(wait)
         raise AssertionError("the last try always returns")
 
-    async def _once(self, webhook_id: str, url: str, payload: bytes, secrets: Sequence[str]) -> Outcome:
-        headers = signing.headers(webhook_id, self._clock.now_ms() // 1000, payload, secrets)
-        headers["Content-Type"] = "application/json"
+    async def _once(self, url: str, body: bytes, headers: dict[str, str]) -> Outcome:
         try:
             target = usable_target(self._guard, url)
-            response = await self._session.post(target, data=payload, headers=headers, allow_redirects=False)
+            response = await self._session.post(target, data=body, headers=headers, allow_redirects=False)
         except AddressBlocked as error:
             return Outcome("blocked", str(error))
         except (aiohttp.InvalidURL, ValueError) as error:

@@ -7,8 +7,9 @@ import asyncio
 import os
 import random
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 
@@ -24,6 +25,7 @@ from outbox.address_guard import AddressGuard
 from outbox.endpoint_sender import EndpointSender, Means
 from outbox.ledger import Ledger
 from outbox.planner import Planner
+from outbox.push.pusher import Pusher, PushMeans
 from outbox.sender import Sender
 
 _HEARTBEAT_SECONDS = 5
@@ -44,7 +46,7 @@ class Worker:
             AddressGuard(settings.webhook_allow, settings.port), clock, timeout=settings.webhook_timeout
         )
         self._reader = LogReader(settings.events_path)
-        self._planner = Planner(self._ledger, self._reader, clock.now_ms)
+        self._planner = Planner(self._ledger, self._reader, clock.now_ms, settings.push_ttl)
         self._stopping = asyncio.Event()
         self._means = Means(
             settings=settings,
@@ -56,6 +58,17 @@ class Worker:
             stopping=self._stopping,
             on_gone=self._planner.disable,
         )
+        self._pusher = Pusher(
+            PushMeans(
+                settings=settings,
+                ledger=self._ledger,
+                sender=self._sender,
+                sealer=self._means.sealer,
+                clock=clock,
+                chance=self._means.chance,
+                stopping=self._stopping,
+            )
+        )
         self._endpoints: dict[str, EndpointSender] = {}
         self._serving: dict[str, asyncio.Task[None]] = {}
         self._failed: asyncio.Queue[BaseException] = asyncio.Queue()
@@ -65,6 +78,7 @@ class Worker:
         self._stopping.set()
         for endpoint in self._endpoints.values():
             endpoint.wake()
+        self._pusher.wake()
 
     async def run(self) -> None:
         """Deliver until stopped.
@@ -107,8 +121,10 @@ class Worker:
         now = self._clock.now_ms()
         await self._ledger.write(lambda connection: deliveries.take_back(connection, now))
         await self._planner.load()
+        await self._pusher.begin()
         for row in await self._ledger.rows("SELECT DISTINCT endpoint_id FROM deliveries WHERE state = 'pending'"):
             self._wake(row[0])
+        self._serve("push", self._pusher.run())
         return position
 
     async def _proven_position(self) -> int:
@@ -145,6 +161,7 @@ class Worker:
                     await asyncio.sleep(_UNWRITABLE_SECONDS)
             for endpoint_id in woken:
                 self._wake(endpoint_id)
+            self._pusher.wake()
 
     async def _beat(self) -> None:
         """Leave word that this worker lives; health looks at it."""
@@ -169,9 +186,12 @@ class Worker:
         endpoint.wake()
         serving = self._serving.get(endpoint_id)
         if (serving is None or serving.done()) and not self._stopping.is_set():
-            task = asyncio.create_task(endpoint.run(), name=f"endpoint {endpoint_id}")
-            self._serving[endpoint_id] = task
-            task.add_done_callback(self._note_end)
+            self._serve(endpoint_id, endpoint.run())
+
+    def _serve(self, name: str, running: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(running, name=f"endpoint {name}")
+        self._serving[name] = task
+        task.add_done_callback(self._note_end)
 
     def _note_end(self, task: "asyncio.Task[None]") -> None:
         """An endpoint that cannot be served for a reason of our own ends the worker: silence would hide it."""

@@ -12,6 +12,7 @@ from projections import (
     mentions,
     messages,
     presences,
+    push_subscriptions,
     read_positions,
     rooms,
     saved_messages,
@@ -45,6 +46,7 @@ ALL: tuple[Projection, ...] = (
     searches.PROJECTION,
     read_positions.PROJECTION,
     webhooks.PROJECTION,
+    push_subscriptions.PROJECTION,  # after sessions: it asks there whether one is over
     imports.PROJECTION,
     search.PROJECTION,  # after messages: it finds a message's position there
 )

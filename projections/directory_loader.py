@@ -7,6 +7,7 @@ import msgspec
 
 from campfire.domain.directory import Directory
 from campfire.domain.events import BotCommand
+from campfire.domain.push_devices import PushKeyState, PushSubscriptionState
 from campfire.domain.states import (
     AccountState,
     BotState,
@@ -37,6 +38,7 @@ def load_directory(connection: sqlite3.Connection) -> Directory:
     for row in connection.execute("SELECT room_id, user_id FROM presences"):
         directory.set_present(*row)
     _load_webhooks(directory, connection)
+    _load_push(directory, connection)
     for user_id, token_hash, sealed_token, url, commands in connection.execute(
         "SELECT user_id, token_hash, sealed_token, webhook_url, commands FROM bots"
     ):
@@ -143,6 +145,16 @@ def _last_message_position(connection: sqlite3.Connection, room_id: str) -> int:
         "SELECT position FROM messages WHERE room_id = ? ORDER BY position DESC LIMIT 1", (room_id,)
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+def _load_push(directory: Directory, connection: sqlite3.Connection) -> None:
+    for row in connection.execute("SELECT public_key, sealed_private_key FROM push_key"):
+        directory.push.key = PushKeyState(*row)
+    for row in connection.execute(
+        "SELECT id, user_id, session_id, service, endpoint_hash, sealed, user_agent, subscribed_at, position"
+        " FROM push_subscriptions"
+    ):
+        directory.push.add(PushSubscriptionState(*row))
 
 
 def _load_webhooks(directory: Directory, connection: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from campfire.api import push_control
 from campfire.api.keys import BLOBS, ENGINE, REQUEST_ID, SCRUBBER
 from campfire.api.problems import problem_from, problem_response
 from campfire.domain import ids
@@ -147,6 +148,7 @@ def build_control_app(app: web.Application) -> web.Application:
     control.router.add_post("/people/role", set_role)
     control.router.add_post("/scrub", scrub)
     control.router.add_post("/rebuild", rebuild)
+    push_control.add_routes(control)
     return control
 
 

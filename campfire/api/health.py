@@ -10,6 +10,7 @@ from campfire.api.keys import ENGINE, HUB
 from campfire.api.routes import Route, answer
 from campfire.engine import Engine
 from campfire.errors import CampfireError
+from outbox.push.queries import push_status
 from outbox.queries import outbox_status
 
 _DISK_FLOOR_BYTES = 64 * 1024 * 1024
@@ -100,16 +101,17 @@ def _disk(engine: Engine) -> schemas.Check:
 def _outbox(engine: Engine) -> schemas.Check:
     try:
         status = outbox_status(engine.settings.outbox_path, engine.clock.now_ms())
+        alarms = push_status(engine.settings.outbox_path).alarms
     except CampfireError as error:
         return schemas.Check(ok=False, detail=f"{error.detail} {error.kind.advice}")
     if status is None:
-        needed = bool(engine.directory.webhooks)
+        needed = bool(engine.directory.webhooks or engine.directory.push.by_id)
         return schemas.Check(ok=not needed, detail="the worker has not run yet")
     lag = engine.position - status.position
     detail = f"{lag} events behind, {status.pending} deliveries waiting, {status.dead} dead letters"
     if not status.worker_alive:
         return schemas.Check(ok=False, detail=f"the worker is not running; {detail}")
-    return schemas.Check(ok=lag < _OUTBOX_LAG, detail=detail)
+    return schemas.Check(ok=lag < _OUTBOX_LAG and not alarms, detail="; ".join([*alarms, detail]))
 
 
 def _feed_detail(connections: int, alarms: int) -> str:

@@ -5,8 +5,10 @@ Loaded from the read models at start, then kept by applying every committed even
 
 from collections.abc import Iterable, Set
 
+from campfire.domain import ids
 from campfire.domain.errors import RoomNotFound, UserNotFound
 from campfire.domain.events import Involvement
+from campfire.domain.push_devices import PushDevices
 from campfire.domain.states import (
     AccountState,
     BotState,
@@ -32,6 +34,7 @@ class Directory:
         self.webhooks: dict[str, WebhookState] = {}
         self.bots: dict[str, BotState] = {}
         """By the bot's user id."""
+        self.push = PushDevices()
         self.imports: dict[str, ImportState] = {}
         self.banned_addresses: dict[str, set[str]] = {}
         """IP addresses, each with the ids of the people banned from there."""
@@ -203,6 +206,7 @@ class Directory:
         session = self.sessions.pop(session_id, None)
         if session is not None:
             del self._sessions_by_token_hash[session.token_hash]
+            self.push.remove(ids.push_subscription_id(session_id))
 
     def add_member(self, room_id: str, user_id: str, version: int) -> None:
         self.rooms[room_id].members.add(user_id)

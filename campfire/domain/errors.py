@@ -94,6 +94,10 @@ class WebhookNotFound(DomainError):
     code = "WEBHOOK_NOT_FOUND"
 
 
+class PushSubscriptionNotFound(DomainError):
+    code = "PUSH_SUBSCRIPTION_NOT_FOUND"
+
+
 class ValidationFailed(DomainError):
     """A value that is well formed but makes no sense here; `extra["errors"]` may name the fields."""
 

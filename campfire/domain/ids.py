@@ -36,6 +36,9 @@ ACCOUNT_STREAM = _derived("account")
 
 PRESENCE_RESET_STREAM = _derived("presence-reset")
 
+PUSH_KEY_STREAM = _derived("push-key")
+"""The server's one key towards push services: a second one loses the race for the first version."""
+
 
 def message_id(room_id: str, author_id: str, client_message_id: str) -> str:
     """The id of the message that `author_id` posts in `room_id` under the client's own id."""
@@ -90,6 +93,11 @@ def saved_stream(message_id: str, user_id: str) -> str:
 def bot_call_stream(bot_id: str, message_id: str) -> str:
     """The calling of one bot by one message; it is called once."""
     return _derived("bot-call", bot_id, message_id)
+
+
+def push_subscription_id(session_id: str) -> str:
+    """The one push subscription of the device that is signed in with a session."""
+    return _derived("push-subscription", session_id)
 
 
 def searches_stream(user_id: str) -> str:

@@ -190,6 +190,10 @@ def _webhook_view(event: happened.WebhookSecretRotated | happened.WebhookDeleted
     return {"id": event.webhook_id, "by": event.by}
 
 
+def _push_subscribed_view(event: happened.PushSubscribed) -> View:
+    return {"id": event.subscription_id, "session_id": event.session_id, "service": event.service}
+
+
 def _account_changed_view(event: happened.AccountChanged) -> View:
     changes = {
         "name": event.name,
@@ -273,6 +277,8 @@ _VIEWS: dict[type[Event], Callable[[Any], View]] = {
         "commands": [{"name": each.name, "description": each.description} for each in event.commands],
     },
     happened.BotCalled: _bot_called_view,
+    happened.PushSubscribed: _push_subscribed_view,
+    happened.PushUnsubscribed: lambda event: {"id": event.subscription_id, "reason": event.reason},
 }
 
 
@@ -333,4 +339,6 @@ _AUDIENCES: dict[type[Event], Callable[[Any], Audience]] = {
     happened.BotWebhookSet: lambda _: ADMINISTRATORS,
     happened.BotCommandsSet: lambda _: EVERYONE,
     happened.BotCalled: lambda event: Audience("user", event.bot_id),
+    happened.PushSubscribed: _of_user,
+    happened.PushUnsubscribed: _of_user,
 }

@@ -13,7 +13,19 @@ from campfire.domain.public_view import NOBODY, audience_of, public_view
 from campfire.domain.webhooks import EVENT_TYPES
 from campfire.iso_times import iso_from_ms
 
-SECRET = {"password_hash", "token_hash", "email", "sealed_secret", "join_code", "address", "user_agent", "digest"}
+SECRET = {
+    "password_hash",
+    "token_hash",
+    "email",
+    "sealed_secret",
+    "sealed_private_key",
+    "sealed",
+    "endpoint_hash",
+    "join_code",
+    "address",
+    "user_agent",
+    "digest",
+}
 """Fields whose content nobody but the server may see."""
 
 LAST_MOMENT = 253_402_300_799_999

@@ -48,6 +48,7 @@ from campfire.api.schemas.people import (
     User,
     Users,
 )
+from campfire.api.schemas.push import PushDevice, PushDevices, PushKey, PushKeys, Subscribe
 from campfire.api.schemas.rooms import (
     AddMember,
     ChangeRoom,
@@ -119,6 +120,10 @@ __all__ = [
     "Position",
     "PostMessage",
     "Presence",
+    "PushDevice",
+    "PushDevices",
+    "PushKey",
+    "PushKeys",
     "Recorded",
     "RememberSearch",
     "Request",
@@ -138,6 +143,7 @@ __all__ = [
     "SignInLink",
     "SignedIn",
     "Sounds",
+    "Subscribe",
     "Thread",
     "ThreadSummary",
     "Time",

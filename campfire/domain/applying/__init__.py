@@ -1,10 +1,10 @@
 """How each event changes the directory."""
 
-from campfire.domain.applying import integrations, people, rooms
+from campfire.domain.applying import integrations, people, push, rooms
 from campfire.domain.directory import Directory
 from campfire.domain.events import RecordedEvent
 
-_APPLIERS = {**people.APPLIERS, **rooms.APPLIERS, **integrations.APPLIERS}
+_APPLIERS = {**people.APPLIERS, **rooms.APPLIERS, **integrations.APPLIERS, **push.APPLIERS}
 
 
 def apply(directory: Directory, recorded: RecordedEvent) -> None:

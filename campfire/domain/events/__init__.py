@@ -24,6 +24,7 @@ from campfire.domain.events.base import (
     NewEvent,
     Origin,
     PreviewImage,
+    PushEnd,
     RecordedEvent,
     Role,
     RoomKind,
@@ -64,6 +65,7 @@ from campfire.domain.events.people import (
     UserReactivated,
     UserRemoved,
 )
+from campfire.domain.events.push import PushKeyMade, PushSubscribed, PushTested, PushUnsubscribed
 from campfire.domain.events.rooms import (
     InvolvementSet,
     MemberAdded,
@@ -156,6 +158,10 @@ ALL_EVENTS: tuple[type[Event], ...] = (
     WebhookDeleted,
     WebhookTested,
     DeliveryReplayRequested,
+    PushKeyMade,
+    PushSubscribed,
+    PushUnsubscribed,
+    PushTested,
     ImportProgressed,
 )
 
@@ -209,6 +215,11 @@ __all__ = [
     "PresenceReset",
     "PreviewImage",
     "ProfileChanged",
+    "PushEnd",
+    "PushKeyMade",
+    "PushSubscribed",
+    "PushTested",
+    "PushUnsubscribed",
     "ReadPositionMoved",
     "RecordedEvent",
     "Role",

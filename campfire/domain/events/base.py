@@ -13,6 +13,8 @@ Origin = Literal["live", "import"]
 
 SessionEnd = Literal["signed_out", "revoked", "expired", "password_changed", "deactivated", "banned"]
 LinkPurpose = Literal["transfer", "password_reset"]
+PushEnd = Literal["unsubscribed", "replaced", "gone"]
+"""Why a device is pushed to no more, when it is not that its session ended; gone is the push service's word."""
 UserStatus = Literal["active", "deactivated", "banned", "removed"]
 DeletionReason = Literal["deleted", "room_deleted", "author_removed", "retention"]
 """Why a message went: somebody deleted it, or it went with its room, its author, or its time."""

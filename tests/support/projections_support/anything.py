@@ -11,7 +11,7 @@ from projections_support.history import History
 
 PEOPLE, ROOMS = 3, 2
 _WORDS = st.text(alphabet="abcé ñΩ漢\u0301-_'\"*", min_size=1, max_size=12).filter(str.strip)
-_STEP = st.tuples(st.integers(0, 29), st.integers(0, 5), st.integers(0, 5), _WORDS)
+_STEP = st.tuples(st.integers(0, 30), st.integers(0, 5), st.integers(0, 5), _WORDS)
 
 
 @st.composite
@@ -39,6 +39,7 @@ class _Chat:
         self.webhooks: list[str] = []
         self.links: list[str] = []
         self.claimed = False
+        self.has_push_key = False
         self.steps = (
             *[self.post] * 4,
             self.edit,
@@ -65,6 +66,7 @@ class _Chat:
             self.import_or_reset,
             self.preview,
             self.change_bot,
+            self.push,
         )
 
     def post(self, one: int, other: int, text: str) -> None:
@@ -309,6 +311,33 @@ class _Chat:
         )
         self.history.record(session_id, started)
         self.sessions.append((session_id, user_id))
+
+    def push(self, one: int, other: int, text: str) -> None:
+        """A device that is told, is told elsewhere, or no more; also of a session that is over already."""
+        if not self.has_push_key:
+            self.has_push_key = True
+            made = happened.PushKeyMade(at=25, public_key=text, sealed_private_key=text)
+            self.history.record(ids.PUSH_KEY_STREAM, made)
+        if not self.sessions:
+            self.sign_in_or_out(0, other, text)
+        session_id, user_id = self.sessions[one % len(self.sessions)]
+        if one % 5 == 4:
+            self.sign_in_or_out(1, other, text)
+        subscription_id = ids.push_subscription_id(session_id)
+        event: happened.Event = happened.PushSubscribed(
+            at=25,
+            subscription_id=subscription_id,
+            user_id=user_id,
+            session_id=session_id,
+            service="push.example.org",
+            endpoint_hash=f"{other:064x}",
+            sealed=text,
+        )
+        if other % 3 == 2:
+            event = happened.PushUnsubscribed(
+                at=26, subscription_id=subscription_id, user_id=user_id, reason="unsubscribed"
+            )
+        self.history.record(subscription_id, event)
 
     def make_webhook(self, one: int, _other: int, text: str) -> None:
         webhook_id = self.history.new_id()
