@@ -169,6 +169,8 @@ def test_a_child_process_is_given_the_same_settings(tmp_path: Path) -> None:
         webhook_retry_schedule=(0.5, 7.0),
         webhook_timeout=1.5,
         webhook_breaker_seconds=2.0,
+        push_subject="mailto:ops@example.org",
+        push_ttl=60.0,
         session_days=3,
         scrub_after_hours=0.5,
         upload_limit_mb=5,

@@ -46,6 +46,8 @@ _ASK_SECONDS = 15
 _SILENT_SECONDS = 1.0
 """Until a server that did not answer is asked again."""
 _LONGEST_SLEEP = 60.0
+_SPARE_ATTEMPTS = 8
+"""Beyond the schedule, for shrinking and for restarts: a push that ends its worker must not do so for ever."""
 _PER_SERVICE = 8
 _AT_ONCE = 256
 """Pushes on their way, to one service and in all."""
@@ -181,6 +183,9 @@ class Pusher:
         if claimed.is_refused or self._service(claimed).is_stopped(began):
             await self._drop(claimed, "refused")
             return
+        if claimed.attempts > len(self._means.settings.webhook_retry_schedule) + _SPARE_ATTEMPTS:
+            await self._drop(claimed, "failed")
+            return
         asked = NotificationAsked(claimed.subscription_id, claimed.message_id, claimed.position)
         told = await self._ask(NOTIFICATION_PATH, asked, Told)
         if told is None:
@@ -238,7 +243,7 @@ class Pusher:
             elif _may_pass(outcome):
                 self._retry(connection, claimed, outcome, now)
             else:
-                reason = "rejected" if outcome.failure_class == "status" else "blocked"
+                reason = "rejected" if outcome.failure_class == "status" else outcome.failure_class
                 deliveries.finish(connection, claimed, reason, now)
 
         await self._written(step)

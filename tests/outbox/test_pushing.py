@@ -1,8 +1,9 @@
 """Pushes as devices see them: a real server, a real worker, a push service on loopback that decrypts."""
 
 import asyncio
-import contextlib
-import sqlite3
+import json
+import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import ip_network
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from click.testing import CliRunner
 from outbox_support.chat import Chat
 from outbox_support.push import Person, PushChat, unpadded, vapid_claims
 from outbox_support.sink import Sink
+from outbox_support.worker_process import WorkerProcess
 
 from campfire.api.health import _outbox
 from campfire.clock import SystemClock
@@ -21,7 +24,9 @@ from campfire.domain import events as happened
 from campfire.domain import ids
 from campfire.domain.messages import MessageState, decide_delete
 from campfire.engine import Engine
+from outbox.cli import main
 from outbox.push.queries import PushStatus, push_status
+from outbox.queries import outbox_status
 from outbox.worker import Worker
 
 IMPATIENT: dict[str, Any] = {
@@ -116,10 +121,8 @@ async def until_followed(scene: PushChat) -> PushStatus:
     position = scene.engine.position
 
     def holds(status: PushStatus) -> bool:
-        with contextlib.suppress(sqlite3.OperationalError), sqlite3.connect(scene.engine.settings.outbox_path) as found:
-            cursor = found.execute("SELECT position FROM cursor").fetchone()
-            return cursor is not None and cursor[0] >= position and at_rest(status)
-        return False
+        found = outbox_status(scene.engine.settings.outbox_path, 0)
+        return found is not None and found.position >= position and at_rest(status)
 
     return await until(scene, holds)
 
@@ -353,6 +356,20 @@ async def test_a_failing_service_is_tried_on_its_schedule_and_given_up(
     await until(scene, lambda status: status.delivered == 1)
 
 
+@pytest.mark.parametrize(("status", "reason"), [(400, "rejected"), (307, "redirect")])
+async def test_what_can_never_work_is_tried_once(
+    scene: PushChat, service: Sink, working: Working, status: int, reason: str
+) -> None:
+    """A request that the service cannot read, and a redirect, which nobody follows."""
+    ada, bob = await scene.join("Ada"), await scene.with_notifications("Bob", service)
+    direct = await scene.room("direct", "", ada, bob)
+    service.answer = answering(status, Location=f"http://127.0.0.1:{service.port}/elsewhere")
+    working.start()
+    await scene.post(ada, direct, "Hello")
+    await until(scene, lambda found: found.dropped == {reason: 1})
+    assert [received.path for received in service.received] == ["/push"]
+
+
 async def test_signing_out_ends_the_notifications(scene: PushChat, service: Sink, working: Working) -> None:
     """Of that device; another one of the same person is told."""
     ada, bob = await scene.join("Ada"), await scene.with_notifications("Bob", service, "/laptop")
@@ -378,6 +395,74 @@ async def test_a_test_goes_to_the_device_that_was_asked_for(scene: PushChat, ser
     [received] = service.received
     assert received.path == "/phone"
     assert phone.browser.read(received)["notification"]["body"] == "Notifications work on this device."
+
+
+async def test_a_killed_worker_loses_nothing_and_repeats_at_most_what_was_on_its_way(
+    scene: PushChat, service: Sink, worker: WorkerProcess
+) -> None:
+    """Killed while pushes are being sent and while others wait: the next one sends each, those in flight again."""
+    ada = await scene.join("Ada")
+    people = [await scene.with_notifications(f"Person{number}", service, f"/{number}") for number in range(12)]
+    rooms = [await scene.room("direct", "", ada, person) for person in people]
+    released = asyncio.Event()
+
+    async def hold(_request: web.Request) -> web.StreamResponse:
+        await released.wait()
+        return web.Response(status=201)
+
+    service.answer = hold
+    worker.start()
+    for room_id in rooms:
+        await scene.post(ada, room_id, "Hello")
+    await service.until(3)
+    worker.signal(signal.SIGKILL)
+    released.set()
+    on_their_way = {received.path for received in service.received}
+    worker.start()
+    status = await until(scene, lambda status: status.delivered == 12)
+    assert status.dropped == {}
+    counts = Counter(received.path for received in service.received)
+    assert set(counts) == {f"/{number}" for number in range(12)}
+    assert all(count == 1 for path, count in counts.items() if path not in on_their_way)
+    assert all(count <= 2 for count in counts.values())
+    topics = {(received.path, received.headers["topic"]) for received in service.received}
+    assert len(topics) == 12
+
+
+async def test_a_message_outlives_a_worker_that_was_killed_before_asking(
+    scene: PushChat, service: Sink, worker: WorkerProcess
+) -> None:
+    """That there is something to tell is durable; whom is asked later."""
+    ada, bob = await scene.join("Ada"), await scene.with_notifications("Bob", service)
+    direct = await scene.room("direct", "", ada, bob)
+    await scene.close_control()
+    worker.start()
+    await scene.post(ada, direct, "Hello")
+    await until(scene, lambda status: status.waiting == 1)
+    worker.signal(signal.SIGKILL)
+    await scene.open_control()
+    worker.start()
+    await until(scene, lambda status: status.delivered == 1)
+    [received] = service.received
+    assert bob.browser.read(received)["notification"]["body"] == "Hello"
+
+
+async def test_status_says_what_became_of_notifications(scene: PushChat, service: Sink, working: Working) -> None:
+    """Delivered and dropped, by reason, and the alarm; for people and for programs."""
+    ada, bob = await scene.join("Ada"), await scene.with_notifications("Bob", service)
+    direct = await scene.room("direct", "", ada, bob)
+    service.answer = answering(201, 403)
+    working.start()
+    for number in range(2):
+        await scene.post(ada, direct, f"number {number}")
+        await until_followed(scene)
+    await working.stop()
+    data = ["--data", str(scene.engine.settings.data)]
+    said = CliRunner().invoke(main, ["status", *data]).output
+    assert "Notifications: 0 waiting, 0 being sent, 1 delivered, 1 dropped (1 refused)." in said
+    assert "Alarm: 127.0.0.1 refuses the server's push key (403) for 1 devices." in said
+    push = json.loads(CliRunner().invoke(main, ["status", "--json", *data]).output)["push"]
+    assert (push["delivered"], push["dropped"]) == (1, {"refused": 1})
 
 
 async def test_nobody_is_told_of_imported_history(scene: PushChat, service: Sink, working: Working) -> None:
