@@ -153,7 +153,7 @@ def _notification(engine: Engine, row: MessageRow, said: str, badge: int) -> Not
     return Notification(
         title=row.author_name if is_direct else room.name,
         body=said if is_direct else f"{row.author_name}: {said}",
-        path=f"/rooms/{room.id}/@{row.id}",
+        path=f"/rooms/{room.position}/@{row.position}",
         tag=f"room-{room.id}",
         badge=badge,
         room_id=room.id,

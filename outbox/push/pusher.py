@@ -8,14 +8,13 @@ import asyncio
 import contextlib
 import random
 import sqlite3
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import structlog
 
 from campfire.clock import Clock
 from campfire.config import Settings
-from campfire.control_client import control_client
 from campfire.errors import CampfireError
 from campfire.push_keys import Device
 from campfire.push_words import (
@@ -32,6 +31,7 @@ from campfire.push_words import (
 from campfire.sealing import Sealer
 from outbox.ledger import Ledger, Step
 from outbox.push import deliveries, services
+from outbox.push.asking import Asking
 from outbox.push.deliveries import Claimed, Load, Push
 from outbox.push.encryption import encrypt
 from outbox.push.payload import fitted, smaller_than, topic_of
@@ -42,7 +42,6 @@ from outbox.sender import Outcome, Sender
 
 Result = TypeVar("Result")
 
-_ASK_SECONDS = 15
 _SILENT_SECONDS = 1.0
 """Until a server that did not answer is asked again."""
 _LONGEST_SLEEP = 60.0
@@ -73,6 +72,7 @@ class Pusher:
     def __init__(self, means: PushMeans) -> None:
         self._means = means
         self._now_ms = means.clock.now_ms
+        self._asking = Asking(means.settings)
         self._vapid = Vapid(means.sealer, means.settings.push_subject, means.clock.now_ms)
         self._services: dict[str, Service] = {}
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
@@ -123,7 +123,7 @@ class Pusher:
             if push.subscription_id is None or push.service is None:
                 return []
             return [DeviceToTell(push.subscription_id, push.service)]
-        audience = await self._ask(AUDIENCE_PATH, AudienceAsked(push.message_id, push.position), Audience)
+        audience = await self._asking.ask(AUDIENCE_PATH, AudienceAsked(push.message_id, push.position), Audience)
         return None if audience is None else audience.devices
 
     async def _send_all(self) -> None:
@@ -187,7 +187,7 @@ class Pusher:
             await self._drop(claimed, "failed")
             return
         asked = NotificationAsked(claimed.subscription_id, claimed.message_id, claimed.position)
-        told = await self._ask(NOTIFICATION_PATH, asked, Told)
+        told = await self._asking.ask(NOTIFICATION_PATH, asked, Told)
         if told is None:
             await _wait(self._means.stopping, _SILENT_SECONDS)  # in its place among those on their way: no storm
             at = self._now_ms()
@@ -268,7 +268,7 @@ class Pusher:
 
     async def _end_device(self, claimed: Claimed, device_position: int) -> bool:
         """Have it put on record that the device is gone; if nobody listens, the next attempt finds out again."""
-        answer = await self._ask(GONE_PATH, Gone(claimed.subscription_id, device_position), dict)
+        answer = await self._asking.ask(GONE_PATH, Gone(claimed.subscription_id, device_position), dict)
         return answer is not None
 
     async def _drop(self, claimed: Claimed, reason: str) -> None:
@@ -277,15 +277,6 @@ class Pusher:
 
     def _service(self, claimed: Claimed) -> Service:
         return self._services.get(claimed.service, Service())
-
-    async def _ask(self, path: str, question: Any, answer: type[Result]) -> Result | None:
-        """The server's answer; None if it gives none now."""
-        try:
-            async with asyncio.timeout(_ASK_SECONDS), control_client(self._means.settings) as client:
-                return msgspec.convert(await client.post(path, msgspec.json.encode(question)), answer)
-        except (CampfireError, OSError, msgspec.MsgspecError) as error:
-            log.info("push_not_asked", path=path, error=str(error))
-            return None
 
     async def _written(self, step: Step[Result]) -> Result | None:
         return await self._means.ledger.write_patiently(step, self._means.stopping)

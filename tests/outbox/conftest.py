@@ -2,7 +2,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from outbox_support.chat import Chat
+from outbox_support.push import IMPATIENT, PushChat, Working
 from outbox_support.sink import Sink
 from outbox_support.worker_process import WorkerProcess
 
@@ -40,3 +42,36 @@ def worker(tmp_path: Path) -> Iterator[WorkerProcess]:
     )
     yield process
     process.end()
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[PushChat]:
+    """A chat that is set up and served."""
+    chat = Chat(await Engine.open(Settings(data=tmp_path / "data", **IMPATIENT)))
+    await chat.found()
+    scene = PushChat(chat)
+    await scene.serve()
+    yield scene
+    await scene.stop_serving()
+    await chat.close()
+
+
+@pytest.fixture
+async def working(scene: PushChat) -> AsyncIterator[Working]:
+    """Started by the test."""
+    working = Working(scene.engine.settings)
+    yield working
+    await working.stop()
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Sink]:
+    """A push service that takes everything (RFC 8030, section 5)."""
+
+    async def accept(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=201)
+
+    sink = Sink(accept)
+    await sink.start()
+    yield sink
+    await sink.stop()

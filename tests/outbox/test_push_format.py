@@ -21,7 +21,7 @@ from outbox.push.vapid import Vapid
 NOTIFICATION = Notification(
     title="Lobby",
     body="Ann: Hello",
-    path="/rooms/00000000-0000-4000-8000-000000000000/@00000000-0000-4000-8000-000000000001",
+    path="/rooms/1234567890/@1234567890",
     tag="room-00000000-0000-4000-8000-000000000000",
     badge=1_000,
     room_id="00000000-0000-4000-8000-000000000000",

@@ -1,7 +1,10 @@
 """A chat whose people have browsers: a real server with its control socket, and a push service that reads along."""
 
+import asyncio
 import json
 from base64 import urlsafe_b64decode
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_network
 from typing import Any
 
 import aiohttp
@@ -15,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from campfire.api.app import build_app
 from campfire.api.control import build_control_app
 from campfire.api.feed import FeedHub
+from campfire.clock import SystemClock
+from campfire.config import Settings
 from campfire.domain.accounts import NewPerson, NewSession, decide_join
 from campfire.domain.events import MessagePosted, RoomKind
 from campfire.domain.ids import direct_room_id
@@ -24,6 +29,9 @@ from campfire.domain.sessions import decide_sign_in
 from campfire.engine import Engine
 from campfire.push_keys import base64url
 from campfire.tokens import new_token, token_hash
+from outbox.push.queries import PushStatus, push_status
+from outbox.queries import outbox_status
+from outbox.worker import Worker
 from outbox_support.chat import Chat
 from outbox_support.sink import Received, Sink
 
@@ -186,3 +194,74 @@ class PushChat:
         )
         assert isinstance(recorded.event, MessagePosted)
         return recorded.event, recorded.position
+
+
+IMPATIENT: dict[str, Any] = {
+    "webhook_allow": (ip_network("127.0.0.0/8"),),
+    "webhook_retry_schedule": (0.05,) * 6,
+    "webhook_breaker_seconds": 0.1,
+    "webhook_timeout": 5.0,
+}
+
+
+class LateClock(SystemClock):
+    """The machine's clock, or one that is set forward."""
+
+    late_by_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.late_by_ms
+
+
+class Working:
+    """A worker in this process, from `start` to `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.clock = LateClock()
+        self._settings = settings
+        self._worker: Worker | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._worker = Worker(self._settings, self.clock)
+        self._task = asyncio.create_task(self._worker.run())
+
+    async def stop(self) -> None:
+        if self._worker is not None and self._task is not None:
+            self._worker.stop()
+            await self._task
+            self._worker = self._task = None
+
+
+def answering(*statuses: int, **headers: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """One status after another, the last one for ever."""
+    left = list(statuses)
+
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        status = left.pop(0) if len(left) > 1 else left[0]
+        return web.Response(status=status, headers=headers)
+
+    return answer
+
+
+async def until(scene: PushChat, holds: Callable[[PushStatus], bool]) -> PushStatus:
+    """Wait until that holds of the pushes."""
+    async with asyncio.timeout(60):
+        while not holds(status := push_status(scene.engine.settings.outbox_path)):
+            await asyncio.sleep(0.02)
+    return status
+
+
+def at_rest(status: PushStatus) -> bool:
+    return status.waiting + status.pending + status.sending == 0
+
+
+async def until_followed(scene: PushChat) -> PushStatus:
+    """Wait until everything said so far has been pushed or dropped."""
+    position = scene.engine.position
+
+    def holds(status: PushStatus) -> bool:
+        found = outbox_status(scene.engine.settings.outbox_path, 0)
+        return found is not None and found.position >= position and at_rest(status)
+
+    return await until(scene, holds)
