@@ -34,6 +34,10 @@ FROM memberships LEFT JOIN read_positions
     ON read_positions.user_id = memberships.user_id AND read_positions.room_id = memberships.room_id
 WHERE memberships.user_id IN (SELECT value FROM json_each(?)) AND memberships.ended_at IS NULL
     AND COALESCE(memberships.involvement, '') <> 'invisible'
+    AND NOT EXISTS (
+        SELECT 1 FROM presences
+        WHERE presences.room_id = memberships.room_id AND presences.user_id = memberships.user_id
+    )
     AND EXISTS (
         SELECT 1 FROM messages INDEXED BY messages_since
         WHERE messages.room_id = memberships.room_id
@@ -46,6 +50,6 @@ GROUP BY memberships.user_id
 
 
 async def unread_rooms(read_models: ReadModels, user_ids: Collection[str]) -> dict[str, int]:
-    """In how many rooms each of these people has something to read; invisible ones apart. Nobody with none."""
+    """In how many rooms each of these people has something to read, where they are not present; invisible rooms apart."""
     people = msgspec.json.encode(sorted(user_ids)).decode()
     return dict(await read_models.rows(_UNREAD_ROOMS, (people,)))

@@ -58,12 +58,16 @@ async def test_a_device_is_told_in_words_that_only_it_can_read(
 
 
 async def test_a_direct_message_bears_its_authors_name(scene: PushChat, service: Sink, working: Working) -> None:
-    """And the badge counts rooms, not messages."""
+    """And the badge counts rooms, not messages, without one that is open somewhere."""
     ada, bob = await scene.join("Ada"), await scene.with_notifications("Bob", service)
     direct = await scene.room("direct", "", ada, bob)
     room_id = await scene.room("closed", "Boiler", ada, bob)
+    open_here = await scene.room("closed", "Open here", ada, bob)
     for number in range(3):
         await scene.post(ada, room_id, f"number {number}")
+        await scene.post(ada, open_here, f"number {number}")
+    entered = happened.PresenceEntered(at=1, room_id=open_here, user_id=bob.user_id)
+    await scene.engine.append([happened.NewEvent(ids.presence_stream(open_here, bob.user_id), None, entered)])
     working.start()
     await scene.post(ada, direct, "psst")
     await service.until(1)

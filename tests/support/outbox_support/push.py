@@ -259,9 +259,7 @@ def at_rest(status: PushStatus) -> bool:
 async def until_followed(scene: PushChat) -> PushStatus:
     """Wait until everything said so far has been pushed or dropped."""
     position = scene.engine.position
-
-    def holds(status: PushStatus) -> bool:
-        found = outbox_status(scene.engine.settings.outbox_path, 0)
-        return found is not None and found.position >= position and at_rest(status)
-
-    return await until(scene, holds)
+    async with asyncio.timeout(60):
+        while (found := outbox_status(scene.engine.settings.outbox_path, 0)) is None or found.position < position:
+            await asyncio.sleep(0.02)
+    return await until(scene, at_rest)
