@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from campfire.api import schemas
-from campfire.api.auth import authenticated
+from campfire.api.auth import authenticated_person
 from campfire.api.keys import ENGINE
 from campfire.api.routes import Route, answer, body_of, no_content
 from campfire.domain import ids
@@ -21,12 +21,12 @@ from outbox.address_guard import AddressBlocked, AddressGuard, is_numeric
 
 
 async def read_key(request: web.Request) -> web.Response:
-    authenticated(request)
+    authenticated_person(request)
     return answer(schemas.PushKey(key=await public_key(request.app[ENGINE])))
 
 
 async def subscribe(request: web.Request) -> web.Response:
-    actor = authenticated(request)
+    actor = authenticated_person(request)
     engine = request.app[ENGINE]
     device = _usable(engine, await body_of(request, schemas.Subscribe))
     await public_key(engine)
@@ -48,13 +48,13 @@ async def subscribe(request: web.Request) -> web.Response:
 
 
 async def list_devices(request: web.Request) -> web.Response:
-    actor = authenticated(request)
+    actor = authenticated_person(request)
     devices = request.app[ENGINE].directory.push.of(actor.user_id)
     return answer(schemas.PushDevices(push_subscriptions=[_view(device, actor.session_id) for device in devices]))
 
 
 async def unsubscribe(request: web.Request) -> web.Response:
-    actor = authenticated(request)
+    actor = authenticated_person(request)
     engine = request.app[ENGINE]
     subscription_id = request.match_info["subscription_id"]
     await engine.perform(
@@ -66,7 +66,7 @@ async def unsubscribe(request: web.Request) -> web.Response:
 
 
 async def test_device(request: web.Request) -> web.Response:
-    actor = authenticated(request)
+    actor = authenticated_person(request)
     engine = request.app[ENGINE]
     subscription_id = request.match_info["subscription_id"]
     [recorded] = await engine.perform(
@@ -136,7 +136,7 @@ def _view(device: PushSubscriptionState, session_id: str) -> schemas.PushDevice:
 
 _DEVICES = "/api/v1/me/push-subscriptions"
 _DEVICE = f"{_DEVICES}/{{subscription_id}}"
-_ERRORS = ("PUSH_SUBSCRIPTION_NOT_FOUND",)
+_ERRORS = ("PUSH_SUBSCRIPTION_NOT_FOUND", "PERMISSION_DENIED")
 
 ROUTES = (
     Route(
@@ -149,7 +149,7 @@ ROUTES = (
         "Notify me on this device, until its session ends",
         {200: schemas.PushDevice},
         body=schemas.Subscribe,
-        errors=("ADDRESS_BLOCKED",),
+        errors=("ADDRESS_BLOCKED", "PERMISSION_DENIED"),
     ),
     Route("GET", _DEVICES, list_devices, "My devices that are notified", {200: schemas.PushDevices}),
     Route("DELETE", _DEVICE, unsubscribe, "Notify me there no more", {204: None}, errors=_ERRORS),

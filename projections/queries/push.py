@@ -50,6 +50,6 @@ GROUP BY memberships.user_id
 
 
 async def unread_rooms(read_models: ReadModels, user_ids: Collection[str]) -> dict[str, int]:
-    """In how many rooms each of these people has something to read, where they are not present; invisible rooms apart."""
+    """In how many rooms each of these people has something to read; not where they are present, nor invisible ones."""
     people = msgspec.json.encode(sorted(user_ids)).decode()
     return dict(await read_models.rows(_UNREAD_ROOMS, (people,)))

@@ -88,6 +88,13 @@ async def test_devices_can_be_ended_and_tested_by_their_owner_only(chat: "Chat",
     assert (await bob.delete(path)).code == "PUSH_SUBSCRIPTION_NOT_FOUND"
 
 
+async def test_a_bot_has_no_devices(chat: "Chat", ada: "Client") -> None:
+    """It is called at its own address."""
+    key = (await ada.post("/api/v1/bots", {"name": "Robo"})).json["key"]
+    reply = await chat.with_token(key).put(DEVICES, Browser(ENDPOINT).subscription)
+    assert (reply.status, reply.code) == (403, "PERMISSION_DENIED")
+
+
 async def test_every_end_of_a_session_ends_its_notifications(chat: "Chat", ada: "Client", bob: "Client") -> None:
     """Signing out, being signed out, expiry, deactivation and a ban; other devices go on."""
     phone, laptop = await signed_in(chat, "bob"), await signed_in(chat, "bob")
