@@ -123,7 +123,9 @@ class Planner:
         def step(connection: sqlite3.Connection) -> None:
             for recorded in events:
                 woken.update(self._take_one(connection, recorded, tip.epoch))
-                push_planning.take(connection, recorded, now=self._now_ms(), ttl_ms=self._push_ttl_ms)
+                is_past = recorded.position <= self._imported_upto
+                ttl_ms = 0 if is_past else self._push_ttl_ms  # nothing that was brought in is news
+                push_planning.take(connection, recorded, now=self._now_ms(), ttl_ms=ttl_ms)
             connection.execute(
                 "INSERT OR REPLACE INTO cursor (id, position, chain, epoch) VALUES (1, ?, ?, ?)",
                 (tip.position, tip.chain, tip.epoch),

@@ -17,6 +17,7 @@ import msgspec
 from campfire.blobs.private_directories import make_private
 from campfire.blobs.store import BlobStore
 from campfire.config import Settings
+from campfire.domain import events as happened
 from campfire.domain.events import Event
 from campfire.errors import CampfireError
 from campfire.eventlog.codec import EventCodec
@@ -29,6 +30,7 @@ from campfire.eventlog.witness import tip_file_witness
 from campfire.exports.form import Line
 from campfire.exports.privacy import SECRETS, WITHHELD
 from campfire.exports.reading import Archive, unusable
+from campfire.push_keys import new_key_pair
 from campfire.sealing import Sealer
 from projections.rebuild import rebuild_beside, swap_in
 
@@ -149,6 +151,9 @@ def _resealed(event: Event, sealer: Sealer) -> Event | None:
     lost = [name for name in fields if getattr(event, name).startswith(WITHHELD)]
     if not lost:
         return None
+    if isinstance(event, happened.PushKeyMade):  # browsers subscribe for the new one by themselves
+        public, private = new_key_pair()
+        return msgspec.structs.replace(event, public_key=public, sealed_private_key=sealer.seal(private))
     # In the form of a webhook's signing secret, which does for a token as well: it is random.
     secret = "whsec_" + b64encode(os.urandom(32)).decode()
     return msgspec.structs.replace(event, **{name: sealer.seal(secret) for name in lost})

@@ -12,6 +12,8 @@ SECRETS: dict[type[Event], tuple[str, ...]] = {
     happened.BotKeySet: ("token_hash", "sealed_token"),
     happened.WebhookCreated: ("sealed_secret",),
     happened.WebhookSecretRotated: ("sealed_secret",),
+    happened.PushKeyMade: ("sealed_private_key",),
+    happened.PushSubscribed: ("sealed", "endpoint_hash"),
 }
 """The fields that are worth stealing."""
 WITHHELD = "withheld:"
@@ -74,6 +76,9 @@ OWNERS: dict[type[Event], str] = {
     happened.BoostRemoved: "by",
     happened.SearchRemembered: "user_id",
     happened.SearchesForgotten: "user_id",
+    happened.PushSubscribed: "user_id",
+    happened.PushUnsubscribed: "user_id",
+    happened.PushTested: "user_id",
 }
 """Events that are somebody's own, and the field that says whose."""
 
@@ -116,6 +121,7 @@ NOBODYS: frozenset[type[Event]] = frozenset(
         happened.BotWebhookSet,
         happened.BotCommandsSet,
         happened.BotCalled,
+        happened.PushKeyMade,
     }
 )
 """Events that a person's export never has; of rooms it has a line each."""

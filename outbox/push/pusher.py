@@ -202,8 +202,9 @@ class Pusher:
         try:
             device = Device.from_text(self._means.sealer.open(told.sealed_device))
             authorization = self._vapid.authorization(device.endpoint, told.public_key, told.sealed_private_key)
-        except CampfireError as error:
-            log.error("push_secret_unreadable", delivery=claimed.id, detail=error.detail)
+        except (CampfireError, ValueError, msgspec.MsgspecError) as error:
+            # Another server.key, or an account that was brought here without its secrets.
+            log.error("push_secret_unreadable", delivery=claimed.id, error=type(error).__name__)
             await self._drop(claimed, "unreadable")
             return
         payload, size = fitted(told.notification, claimed.largest)

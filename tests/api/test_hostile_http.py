@@ -22,6 +22,13 @@ SECONDS = 10
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+SUBSCRIPTION = {
+    "endpoint": "https://push.example.com/send/abc",
+    "keys": {
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+    },
+}
 ADA = {"email": "ada@example.com", "password": "correct horse battery"}
 RAW_REQUESTS = (
     b"GET / HTTP/9.9\r\n\r\n",
@@ -95,7 +102,15 @@ async def test_a_body_that_never_comes_is_given_up(open_chat: "OpenChat") -> Non
 
 # What ends something that other operations need is tried after them, in this order.
 ENDINGS = (
-    ("delete_message", "delete_webhook", "revoke_session", "remove_member", "rotate_join_code", "remove_logo"),
+    (
+        "delete_message",
+        "delete_webhook",
+        "unsubscribe",
+        "revoke_session",
+        "remove_member",
+        "rotate_join_code",
+        "remove_logo",
+    ),
     ("use_transfer",),
     ("use_password_reset",),
     ("ban_user", "reactivate_user", "end_sessions_of"),
@@ -137,6 +152,7 @@ async def test_no_described_request_makes_the_server_fail(
         "room_number": str((await ada.get(f"/api/v1/rooms/{den}")).json["number"]),
         "message_number": str(message["position"]),
         "webhook_id": (await ada.post("/api/v1/webhooks", webhook)).json["id"],
+        "subscription_id": (await ada.put("/api/v1/me/push-subscriptions", SUBSCRIPTION)).json["id"],
         "user_id": bob.user["id"],
         "attachment_id": image["id"],
         "preview_id": await a_preview(chat, ada, den),
