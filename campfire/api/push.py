@@ -33,7 +33,7 @@ async def subscribe(request: web.Request) -> web.Response:
     text = device.to_text()
     subscription_id = ids.push_subscription_id(actor.session_id)
     known = engine.directory.push.by_id.get(subscription_id)
-    is_known = known is not None and engine.sealer.open(known.sealed) == text
+    is_known = known is not None and _opened(engine, known) == text
     host = urlsplit(device.endpoint).hostname or ""
     place = Place(host, device.endpoint_hash, engine.sealer.seal(text))
     await engine.perform(
@@ -90,6 +90,14 @@ async def public_key(engine: Engine) -> str:
     key = engine.directory.push.key
     assert key is not None
     return key.public_key
+
+
+def _opened(engine: Engine, device: PushSubscriptionState) -> str | None:
+    """What is sealed of a device; None if it cannot be opened here, and must be replaced."""
+    try:
+        return engine.sealer.open(device.sealed)
+    except CampfireError:
+        return None
 
 
 def _usable(engine: Engine, wanted: schemas.Subscribe) -> Device:

@@ -12,8 +12,8 @@ SECRETS: dict[type[Event], tuple[str, ...]] = {
     happened.BotKeySet: ("token_hash", "sealed_token"),
     happened.WebhookCreated: ("sealed_secret",),
     happened.WebhookSecretRotated: ("sealed_secret",),
-    happened.PushKeyMade: ("sealed_private_key",),
-    happened.PushSubscribed: ("sealed", "endpoint_hash"),
+    happened.PushKeyMade: ("public_key", "sealed_private_key"),
+    happened.PushSubscribed: ("endpoint_hash", "sealed"),
 }
 """The fields that are worth stealing."""
 WITHHELD = "withheld:"

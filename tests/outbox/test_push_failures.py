@@ -17,6 +17,7 @@ from outbox_support.sink import Sink
 from outbox_support.worker_process import WorkerProcess
 
 from campfire.api.health import _outbox
+from campfire.domain import events as happened
 
 
 @pytest.mark.parametrize("gone", [404, 410])
@@ -185,3 +186,29 @@ async def test_a_message_outlives_a_worker_that_was_killed_before_asking(
     await until(scene, lambda status: status.delivered == 1)
     [received] = service.received
     assert bob.browser.read(received)["notification"]["body"] == "Hello"
+
+
+async def test_a_key_that_cannot_be_opened_stops_nothing_else(scene: PushChat, service: Sink, working: Working) -> None:
+    """A device that came from another server without its secrets is passed over, on record."""
+    ada, bob = await scene.join("Ada"), await scene.with_notifications("Bob", service, "/bob")
+    eve = await scene.with_notifications("Eve", service, "/eve")
+    room_id = await scene.room("direct", "", ada, bob, eve)
+    known = scene.engine.directory.push.by_id[bob.subscription_id]
+    withheld = happened.PushSubscribed(
+        at=1,
+        subscription_id=known.id,
+        user_id=known.user_id,
+        session_id=known.session_id,
+        service=known.service,
+        endpoint_hash="withheld:x",
+        sealed="withheld:x",
+    )
+    await scene.engine.append([happened.NewEvent(known.id, None, withheld)])
+    working.start()
+    await scene.post(ada, room_id, "Hello")
+    status = await until(scene, lambda status: status.delivered == 1 and "unreadable" in status.dropped)
+    assert status.dropped == {"unreadable": 1}
+    assert [received.path for received in service.received] == ["/eve"]
+    await scene.subscribe(bob, service, "/bob")  # what could not be opened is replaced, not compared
+    await scene.post(ada, room_id, "Hello again")
+    await until(scene, lambda status: status.delivered == 3)
