@@ -75,7 +75,7 @@ def next_push(connection: sqlite3.Connection, now: int) -> Push | None:
     row = connection.execute(
         "SELECT position, message_id, subscription_id, room_id, expires_at, service"
         " FROM pushes LEFT JOIN push_devices ON push_devices.id = subscription_id"
-        " WHERE state = 'waiting' ORDER BY position LIMIT 1"
+        " WHERE state = 'waiting' ORDER BY expires_at, position LIMIT 1"
     ).fetchone()
     return Push(*row) if row else None
 

@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS pushes (  -- what devices may have to be told of
     finished_at     INTEGER,
     reason          TEXT
 ) STRICT;
-CREATE INDEX IF NOT EXISTS pushes_waiting ON pushes (position) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS pushes_waiting ON pushes (expires_at, position) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS pushes_finished ON pushes (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS push_deliveries (  -- one device told of one thing
     id              TEXT    PRIMARY KEY,
@@ -36,6 +37,8 @@ CREATE TABLE IF NOT EXISTS push_deliveries (  -- one device told of one thing
     reason          TEXT                  -- why it was dropped
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS push_deliveries_due ON push_deliveries (next_attempt_at, position) WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS push_deliveries_sending ON push_deliveries (id) WHERE state = 'sending';
+CREATE INDEX IF NOT EXISTS push_deliveries_finished ON push_deliveries (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS push_deliveries_of_device ON push_deliveries (subscription_id, room_id)
     WHERE state IN ('pending', 'sending');
 

@@ -20,6 +20,7 @@ from campfire.domain.ids import replay_stream
 from campfire.domain.messages import MessageState, decide_delete
 from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret
 from outbox.ledger import Ledger
+from outbox.push.schema import SCHEMA as PUSH_SCHEMA
 from outbox.queries import OutboxStatus, dead_letters, outbox_status, witness_of
 from outbox.schema import SCHEMA
 from outbox.worker import Worker
@@ -31,6 +32,10 @@ EXCUSED = (
     Excused("SELECT state, COUNT(*) FROM deliveries", "how many there are of each state, for health"),
     Excused("SELECT DISTINCT endpoint_id FROM deliveries", "a start looks through what is pending, by its own index"),
     Excused("'interrupted by a restart' WHERE state = 'sending'", "all that was being sent, by its own index"),
+    Excused("next_attempt_at = ? WHERE state = 'sending'", "all that was being sent, by its own index"),
+    Excused("FROM push_services", "a row for each push service"),
+    Excused("LEFT JOIN push_devices ON push_devices.id", "the first one that waits, by their own index"),
+    Excused("SELECT 1 FROM push_devices LIMIT 1", "whether there is any"),
     Excused("WHERE state = 'pending' AND withdrawn", "a start looks through what is pending, by its own index"),
 )
 WATCHED = [ROOT / "outbox" / f"{name}.py" for name in ("deliveries", "planner", "queries", "worker")]
@@ -112,6 +117,7 @@ async def test_every_statement_of_the_outbox_has_an_index(
         assert witness_of(outbox.path) is not None
     schema = sqlite3.connect(tmp_path / "schema.db")
     schema.executescript(SCHEMA)
+    schema.executescript(PUSH_SCHEMA)
     found, needless = all_objections(schema, recording.statements["outbox.db"], EXCUSED)
     schema.close()
     assert found == [], "\n".join(found)

@@ -31,6 +31,7 @@ from projections.queries import (
     link_previews,
     messages,
     presences,
+    push,
     removed,
     search,
     searches,
@@ -59,6 +60,8 @@ EXCUSED = (
     Excused("SELECT room_id, user_id FROM presences", "a start knows who is there"),
     Excused("previous_sealed_secret, previous_valid_until, version FROM webhooks", "a start knows every webhook"),
     Excused("commands FROM bots", "a start knows every bot"),
+    Excused("FROM push_key", "one row"),
+    Excused("subscribed_at, position FROM push_subscriptions", "a start knows every device"),
     Excused("FROM imports", "a row for each import"),
     Excused("SELECT text FROM searches", "ten rows of one person are sorted"),
     Excused("DELETE FROM searches WHERE user_id = ? AND position NOT IN", "eleven rows of one person are sorted"),
@@ -137,6 +140,9 @@ async def ask_everything(story: Story) -> None:
     await presences.in_room(models, room)
     await searches.remembered(models, user)
     await link_previews.by_id(models, "no such preview")
+    await push.members_then_and_now(models, room, message.position)
+    await push.mentions_in(models, message.id)
+    await push.unread_rooms(models, [user])
     texts = ("word", "wor* word", '"word"', "from:me word", "in:again", "before:2030 word", "after:2001")
     things = [f"has:{thing}{more}" for thing in search._HAS_FACET for more in ("", " word", " from:me")]
     rooms = list(story.directory.rooms)
