@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Whom push services may turn to about our pushes: mailto: or https:."""
     push_ttl: float = 86_400.0
     """Seconds after which a notification is not worth delivering any more."""
+    bot_timeout: float = 7.0
+    """Seconds that a bot has for its whole answer when it is called."""
     session_days: int = 30
     """Days until a session ends by itself."""
     scrub_after_hours: float = 24.0
@@ -195,6 +197,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "webhook_breaker_seconds": _positive_seconds,
     "push_subject": _contact,
     "push_ttl": _positive_seconds,
+    "bot_timeout": _positive_seconds,
     "session_days": _number(1, 3650),
     "scrub_after_hours": _hours,
     "upload_limit_mb": _number(1, 1_000_000),

@@ -1,7 +1,7 @@
 """Asking the running server, over its socket in the data directory."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ class ControlClient:
         async with self._session.get(f"http://campfire{path}") as response:
             return await _result(response)
 
-    async def post(self, path: str, body: bytes = b"", **query: str) -> Any:
+    async def post(self, path: str, body: bytes | AsyncIterable[bytes] = b"", **query: str) -> Any:
         async with self._session.post(f"http://campfire{path}", data=body, params=query) as response:
             return await _result(response)
 

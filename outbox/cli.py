@@ -117,11 +117,21 @@ def status(as_json: bool, data: str | None) -> None:
     click.echo(_push_sentence(push))
     for alarm in push.alarms:
         click.echo(f"Alarm: {alarm}.")
+    if found.answers.waiting:
+        click.echo(f"{found.answers.waiting} answers of bots wait for the server to post them.")
+    if found.answers.dropped:
+        click.echo(f"{found.answers.dropped} answers of bots were not posted; of the last: {found.answers.last_reason}")
     if found.endpoints:
-        table = Table("webhook", "address", "state", "waiting", "dead", "breaker", "failures in a row")
+        table = Table("webhook or bot", "address", "state", "waiting", "dead", "breaker", "failures in a row")
         for each in found.endpoints:
             table.add_row(
-                each.id, each.url, each.state, str(each.pending), str(each.dead), each.breaker, str(each.failures)
+                each.name or each.id,
+                each.url,
+                each.state,
+                str(each.pending),
+                str(each.dead),
+                each.breaker,
+                str(each.failures),
             )
         Console().print(table)
 
@@ -132,7 +142,7 @@ def dead_letters_group() -> None:
 
 
 @dead_letters_group.command(name="list", epilog=EXIT_CODES_HELP)
-@click.option("--webhook", metavar="ID", help="Only of this webhook.")
+@click.option("--webhook", metavar="ID", help="Only of this webhook or bot.")
 @click.option("--since", metavar="TIME", help="Only what died at or after this time (ISO 8601).")
 @json_option
 @data_option
@@ -154,7 +164,7 @@ def list_dead_letters(webhook: str | None, since: str | None, as_json: bool, dat
 
 @dead_letters_group.command(epilog=EXIT_CODES_HELP)
 @click.argument("deliveries", nargs=-1)
-@click.option("--webhook", metavar="ID", help="All of this webhook.")
+@click.option("--webhook", metavar="ID", help="All of this webhook or bot.")
 @click.option("--since", metavar="TIME", help="All that died at or after this time (ISO 8601).")
 @click.option("--all", "everything", is_flag=True, help="All there are.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
@@ -235,8 +245,9 @@ def _push_sentence(push: PushStatus) -> str:
 
 
 def _sentence(letter: DeadLetter) -> str:
+    whom = f"the bot {letter.name} at {letter.url}" if letter.kind == "bot" else letter.url
     return (
-        f"{letter.id}  {letter.event_type} at position {letter.position} to {letter.url}: given up"
+        f"{letter.id}  {letter.event_type} at position {letter.position} to {whom}: given up"
         f" {iso_from_ms(letter.died_at)} after {letter.attempts} attempts, {letter.failure_class} ({letter.failure})"
     )
 

@@ -4,18 +4,24 @@ import sqlite3
 
 import msgspec
 
+from outbox import answers
 from outbox.breaker import Breaker
 from outbox.sender import Outcome
 
 
 class Destination(msgspec.Struct, frozen=True):
-    """An endpoint as a sender needs it. `concurrency` is how many of its deliveries may be on their way at once."""
+    """An endpoint as a sender needs it. `concurrency` is how many of its deliveries may be on their way at once.
+
+    `kind` is webhook or bot; `number` is the position that it was made at. A bot's sealed secret is its token.
+    """
 
     url: str
     sealed_secret: str
     previous_sealed_secret: str | None
     previous_valid_until: int | None
     concurrency: int
+    kind: str
+    number: int
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -45,8 +51,8 @@ def take_back(connection: sqlite3.Connection, now: int) -> None:
 def destination(connection: sqlite3.Connection, endpoint_id: str) -> Destination | None:
     """Where an active endpoint is; None if it has been disabled or deleted."""
     row = connection.execute(
-        "SELECT url, sealed_secret, previous_sealed_secret, previous_valid_until, concurrency FROM endpoints"
-        " WHERE id = ? AND state = 'active'",
+        "SELECT url, sealed_secret, previous_sealed_secret, previous_valid_until, concurrency, kind,"
+        " created_position FROM endpoints WHERE id = ? AND state = 'active'",
         (endpoint_id,),
     ).fetchone()
     return Destination(*row) if row else None
@@ -86,7 +92,12 @@ def next_due(connection: sqlite3.Connection, endpoint_id: str) -> int | None:
 def record(
     connection: sqlite3.Connection, claimed: Claimed, outcome: Outcome, *, began: int, now: int, wait: float | None
 ) -> None:
-    """Write down an attempt. `wait` is seconds until the next one; None ends the delivery, dead if it failed."""
+    """Write down an attempt, and keep what a bot answered.
+
+    `wait` is seconds until the next one; None ends the delivery, dead if it failed.
+    """
+    if outcome.answer is not None:
+        answers.keep(connection, claimed.id, claimed.attempts, outcome.answer, now)
     connection.execute(
         "INSERT OR REPLACE INTO attempts"
         " (delivery_id, number, started_at, ended_at, failure_class, status, detail, excerpt)"
@@ -131,6 +142,18 @@ def disable(connection: sqlite3.Connection, endpoint_id: str, reason: str) -> No
     connection.execute(
         "UPDATE endpoints SET state = 'disabled', disabled_reason = ? WHERE id = ? AND state = 'active'",
         (reason, endpoint_id),
+    )
+
+
+def cancel_all(connection: sqlite3.Connection, endpoint_id: str, why: str, now: int) -> None:
+    """Send nothing of what waits for an endpoint; what is being sent is sent for the last time."""
+    connection.execute(
+        "UPDATE deliveries SET state = 'cancelled', payload = NULL, failure = ?, finished_at = ?"
+        " WHERE endpoint_id = ? AND state IN ('pending', 'dead')",
+        (why, now, endpoint_id),
+    )
+    connection.execute(
+        "UPDATE deliveries SET withdrawn = 1 WHERE endpoint_id = ? AND state = 'sending'", (endpoint_id,)
     )
 
 

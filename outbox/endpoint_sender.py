@@ -21,6 +21,7 @@ from campfire.clock import Clock
 from campfire.config import Settings
 from campfire.sealing import Sealer
 from outbox import deliveries
+from outbox.bot_calls import BotCaller
 from outbox.breaker import Breaker
 from outbox.deliveries import Claimed, Destination
 from outbox.ledger import Ledger, Step
@@ -35,7 +36,10 @@ log = structlog.get_logger()
 
 
 class Means(msgspec.Struct, frozen=True):
-    """What all endpoints deliver with. `on_gone` hears of an endpoint that answered 410."""
+    """What all endpoints deliver with.
+
+    `on_gone` hears of an endpoint that answered 410, `on_answer` that there is an answer of a bot to be posted.
+    """
 
     settings: Settings
     ledger: Ledger
@@ -44,7 +48,9 @@ class Means(msgspec.Struct, frozen=True):
     clock: Clock
     chance: random.Random
     stopping: asyncio.Event
+    caller: BotCaller
     on_gone: Callable[[str], None]
+    on_answer: Callable[[], None]
 
 
 class EndpointSender:
@@ -121,11 +127,13 @@ class EndpointSender:
         claimed: Claimed | None = first
         while claimed is not None:
             began = self._means.clock.now_ms()
-            place = claimed.destination
-            outcome = await self._means.sender.attempt(
-                claimed.id, place.url, claimed.payload, self._secrets(place, began)
-            )
-            claimed = await self._settle(claimed, outcome, began)
+            claimed = await self._settle(claimed, await self._attempt(claimed, began), began)
+
+    async def _attempt(self, claimed: Claimed, now: int) -> Outcome:
+        place = claimed.destination
+        if place.kind == "bot":
+            return await self._means.caller.attempt(claimed)
+        return await self._means.sender.attempt(claimed.id, place.url, claimed.payload, self._secrets(place, now))
 
     async def _settle(self, claimed: Claimed, outcome: Outcome, began: int) -> Claimed | None:
         """Write down the result and claim the next delivery, in one commit, unless there is a reason to pause."""
@@ -133,7 +141,7 @@ class EndpointSender:
         before = self._breaker or Breaker()
         after = before.after_success() if outcome.failure_class is None else before.after_failure(now)
         self._breaker = after
-        wait = None if outcome.is_final or outcome.failure_class is None else self._wait(claimed, outcome)
+        wait = self._wait(claimed, outcome)
         pauses = outcome.is_gone or after.opened_at is not None or len(self._lanes) > self._concurrency
 
         def step(connection: sqlite3.Connection) -> Claimed | None:
@@ -149,6 +157,8 @@ class EndpointSender:
         following = await self._written(step)
         if outcome.is_gone:
             self._means.on_gone(self._id)
+        if outcome.answer is not None:
+            self._means.on_answer()
         if outcome.failure_class is not None:
             log.warning(
                 "delivery_failed",
@@ -165,6 +175,9 @@ class EndpointSender:
         return await self._means.ledger.write_patiently(step, self._means.stopping)
 
     def _wait(self, claimed: Claimed, outcome: Outcome) -> float | None:
+        """Seconds until the next attempt, None for none. A bot is called once: nobody waits an hour for its answer."""
+        if outcome.failure_class is None or outcome.is_final or claimed.destination.kind == "bot":
+            return None
         return delay_after(
             claimed.round,
             self._means.settings.webhook_retry_schedule,

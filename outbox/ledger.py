@@ -20,7 +20,7 @@ from campfire.errors import CampfireError
 from campfire.eventlog.errors import FsyncFailed
 from campfire.eventlog.recorder import empty_wal
 from outbox.push import schema as push_schema
-from outbox.schema import SCHEMA
+from outbox.schema import MIGRATIONS, SCHEMA
 
 Result = TypeVar("Result")
 Step = Callable[[sqlite3.Connection], Result]
@@ -51,7 +51,7 @@ class Ledger:
         self._database: aiosqlite.Connection
 
     async def open(self) -> None:
-        """Raises `CampfireError` `OUTBOX_UNREADABLE`."""
+        """Raises `CampfireError`: `OUTBOX_UNREADABLE`, `CONFIGURATION_INVALID` if a newer version made the file."""
         self._database = await aiosqlite.connect(self._path, isolation_level=None)
         try:
             await self.rows("PRAGMA journal_mode = WAL")
@@ -59,10 +59,13 @@ class Ledger:
             await self.rows("PRAGMA secure_delete = ON")  # texts of deleted messages must not stay on their pages
             await self.rows(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
             await self.rows(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
-            await self._database.executescript(SCHEMA + push_schema.SCHEMA)
+            await self._migrate()
         except sqlite3.DatabaseError as error:
             await self._database.close()
             raise CampfireError("OUTBOX_UNREADABLE", f"{self._path} cannot be used: {error}.") from error
+        except CampfireError:
+            await self._database.close()
+            raise
         self._writer = asyncio.create_task(self._write())
 
     async def close(self) -> None:
@@ -108,6 +111,17 @@ class Ledger:
     def empty_wal_soon(self) -> None:
         """Leave nothing in the WAL of what was overwritten: after the next transaction without a reader in the way."""
         self._wal_to_empty = True
+
+    async def _migrate(self) -> None:
+        """Make the tables, or bring those of an older version up to date, a version at a time."""
+        [(version,)] = await self.rows("PRAGMA user_version")
+        if version > len(MIGRATIONS):
+            raise CampfireError("CONFIGURATION_INVALID", f"{self._path} was made by a newer version of Campfire.")
+        await self._database.executescript(SCHEMA + push_schema.SCHEMA)
+        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+            await self._database.executescript(
+                f"BEGIN IMMEDIATE; {statements}; PRAGMA user_version = {number}; COMMIT;"
+            )
 
     async def _write(self) -> None:
         while True:

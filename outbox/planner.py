@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID, uuid5
 
 import msgspec
@@ -12,6 +12,9 @@ from campfire.domain.events import Event, RecordedEvent
 from campfire.domain.public_view import audience_of, public_view
 from campfire.eventlog.reader import LogReader, Tip
 from campfire.iso_times import iso_from_ms
+from outbox import answers, bots
+from outbox.bot_calls import payload_of as call_payload_of
+from outbox.deliveries import cancel_all
 from outbox.ledger import Ledger
 from outbox.push import planning as push_planning
 
@@ -84,6 +87,32 @@ def plan(recorded: RecordedEvent, endpoints: Iterable[Endpoint], epoch: str) -> 
     ]
 
 
+def calls_planned(events: Sequence[RecordedEvent], reader: LogReader, epoch: str) -> dict[int, Planned]:
+    """The calls of bots among `events`, by position. What was scrubbed calls nobody.
+
+    A message is recorded just before the calls that it makes, so it is seldom looked for in the log.
+    """
+    posted: dict[str, RecordedEvent] = {}
+    found: dict[int, Planned] = {}
+    for recorded in events:
+        event = recorded.event
+        if isinstance(event, happened.MessagePosted):
+            posted[event.message_id] = recorded
+        elif isinstance(event, happened.BotCalled):
+            message = posted.get(event.message_id) or reader.read_stream(event.message_id)[0]
+            assert isinstance(message.event, happened.MessagePosted)
+            if not message.event.scrubbed:
+                found[recorded.position] = Planned(
+                    delivery_id(epoch, event.bot_id, recorded.position),
+                    event.bot_id,
+                    recorded.position,
+                    event.topic,
+                    event.message_id,
+                    call_payload_of(event, message.event, message.position),
+                )
+    return found
+
+
 class Planner:
     """Follows the log and writes deliveries, endpoint changes and the cursor in one transaction a page."""
 
@@ -98,7 +127,8 @@ class Planner:
     async def load(self) -> None:
         """Learn the endpoints that are known already."""
         for row in await self._ledger.rows(
-            "SELECT id, url, events, rooms, created_position, state FROM endpoints WHERE state <> 'deleted'"
+            "SELECT id, url, events, rooms, created_position, state FROM endpoints"
+            " WHERE state <> 'deleted' AND kind = 'webhook'"
         ):
             self._endpoints[row[0]] = Endpoint(
                 row[0],
@@ -118,6 +148,9 @@ class Planner:
     async def take(self, events: list[RecordedEvent]) -> set[str]:
         """Turn a page of the log into deliveries, durably; return the endpoints that have something to do."""
         tip: Tip = await asyncio.to_thread(self._reader.tip_at, events[-1].position)
+        calls: dict[int, Planned] = {}
+        if any(isinstance(recorded.event, happened.BotCalled) for recorded in events):
+            calls = await asyncio.to_thread(calls_planned, events, self._reader, tip.epoch)
         woken: set[str] = set()
 
         def step(connection: sqlite3.Connection) -> None:
@@ -126,6 +159,10 @@ class Planner:
                 is_past = recorded.position <= self._imported_upto
                 ttl_ms = 0 if is_past else self._push_ttl_ms  # nothing that was brought in is news
                 push_planning.take(connection, recorded, now=self._now_ms(), ttl_ms=ttl_ms)
+                call = None if is_past else calls.get(recorded.position)
+                if call is not None and bots.is_callable(connection, call.endpoint_id):
+                    self._insert(connection, [call])
+                    woken.add(call.endpoint_id)
             connection.execute(
                 "INSERT OR REPLACE INTO cursor (id, position, chain, epoch) VALUES (1, ?, ?, ?)",
                 (tip.position, tip.chain, tip.epoch),
@@ -152,6 +189,8 @@ class Planner:
             self._forget_text(connection, event.message_id)
         elif isinstance(event, happened.DeliveryReplayRequested):
             return self._replay(connection, event)
+        else:
+            bots.take(connection, recorded, self._now_ms())
         planned = plan(recorded, self._endpoints.values(), epoch) if recorded.position > self._imported_upto else []
         if planned:
             self._insert(connection, planned)
@@ -187,14 +226,7 @@ class Planner:
     def _remove(self, connection: sqlite3.Connection, event: happened.WebhookDeleted) -> None:
         self._endpoints.pop(event.webhook_id, None)
         connection.execute("UPDATE endpoints SET state = 'deleted' WHERE id = ?", (event.webhook_id,))
-        connection.execute(
-            "UPDATE deliveries SET state = 'cancelled', payload = NULL, failure = 'the webhook was deleted',"
-            " finished_at = ? WHERE endpoint_id = ? AND state IN ('pending', 'dead')",
-            (self._now_ms(), event.webhook_id),
-        )
-        connection.execute(
-            "UPDATE deliveries SET withdrawn = 1 WHERE endpoint_id = ? AND state = 'sending'", (event.webhook_id,)
-        )
+        cancel_all(connection, event.webhook_id, "the webhook was deleted", self._now_ms())
 
     def _forget_text(self, connection: sqlite3.Connection, message_id: str) -> None:
         """What was deleted must not leave late, neither by a retry nor by a replay."""
@@ -210,6 +242,7 @@ class Planner:
             "UPDATE attempts SET excerpt = NULL WHERE delivery_id IN (SELECT id FROM deliveries WHERE message_id = ?)",
             (message_id,),
         )
+        answers.forget_those_to(connection, message_id, self._now_ms())
 
     def _replay(self, connection: sqlite3.Connection, event: happened.DeliveryReplayRequested) -> set[str]:
         """Give dead letters a fresh schedule; a request that was seen before does nothing."""

@@ -16,15 +16,25 @@ _SILENT_MS = 60_000
 
 
 class EndpointStatus(msgspec.Struct, frozen=True):
-    """One endpoint. `breaker` is closed or open; `failures` in a row."""
+    """One endpoint: a webhook, or a bot, which has a name. `breaker` is closed or open; `failures` in a row."""
 
     id: str
+    kind: str
+    name: str | None
     url: str
     state: str
     pending: int
     dead: int
     breaker: str
     failures: int
+
+
+class AnswersStatus(msgspec.Struct, frozen=True):
+    """What bots answered: how many wait for the server, and how many could not be posted, with why of the last."""
+
+    waiting: int = 0
+    dropped: int = 0
+    last_reason: str | None = None
 
 
 class OutboxStatus(msgspec.Struct, frozen=True):
@@ -38,6 +48,7 @@ class OutboxStatus(msgspec.Struct, frozen=True):
     cancelled: int
     worker_pid: int | None
     worker_alive: bool
+    answers: AnswersStatus
     endpoints: list[EndpointStatus]
 
 
@@ -46,6 +57,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
     id: str
     endpoint_id: str
+    kind: str
+    name: str | None
     url: str
     event_type: str
     position: int
@@ -79,6 +92,7 @@ def outbox_status(path: Path, now_ms: int) -> OutboxStatus | None:
         worker_pid=pid,
         # Both: a crashed worker's pid may be another process's by now, and an old heartbeat is no life.
         worker_alive=pid is not None and _exists(pid) and now_ms - alive_at < _SILENT_MS,
+        answers=_answers(path),
         endpoints=_endpoints(path),
     )
 
@@ -87,8 +101,8 @@ def dead_letters(path: Path, *, endpoint_id: str | None = None, since_ms: int = 
     """What was given up at or after `since_ms`, oldest first."""
     rows = rows_of(
         path,
-        "SELECT deliveries.id, endpoint_id, url, event_type, position, attempts, failure_class, failure, finished_at"
-        " FROM deliveries JOIN endpoints ON endpoints.id = endpoint_id"
+        "SELECT deliveries.id, endpoint_id, kind, name, url, event_type, position, attempts, failure_class, failure,"
+        " finished_at FROM deliveries JOIN endpoints ON endpoints.id = endpoint_id"
         " WHERE deliveries.state = 'dead' AND finished_at >= ? AND (? IS NULL OR endpoint_id = ?)"
         " ORDER BY finished_at, position",
         (since_ms, endpoint_id, endpoint_id),
@@ -100,7 +114,7 @@ def _endpoints(path: Path) -> list[EndpointStatus]:
     rows = rows_of(
         path,
         """
-        SELECT endpoints.id, url, endpoints.state,
+        SELECT endpoints.id, kind, name, url, endpoints.state,
             (SELECT COUNT(*) FROM deliveries WHERE endpoint_id = endpoints.id AND deliveries.state = 'pending'),
             (SELECT COUNT(*) FROM deliveries WHERE endpoint_id = endpoints.id AND deliveries.state = 'dead'),
             CASE WHEN opened_at IS NULL THEN 'closed' ELSE 'open' END, COALESCE(failures, 0)
@@ -109,6 +123,19 @@ def _endpoints(path: Path) -> list[EndpointStatus]:
         """,
     )
     return [EndpointStatus(*row) for row in rows]
+
+
+def _answers(path: Path) -> AnswersStatus:
+    rows = rows_of(
+        path,
+        """
+        SELECT
+            (SELECT COUNT(*) FROM answers WHERE state = 'waiting'),
+            (SELECT COUNT(*) FROM answers WHERE state = 'dropped'),
+            (SELECT reason FROM answers WHERE state = 'dropped' ORDER BY finished_at DESC LIMIT 1)
+        """,
+    )
+    return AnswersStatus(*rows[0]) if rows else AnswersStatus()
 
 
 def rows_of(path: Path, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
@@ -122,8 +149,8 @@ def rows_of(path: Path, statement: str, parameters: Sequence[Any] = ()) -> list[
         finally:
             connection.close()
     except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return []  # the worker is just making the file
+        if "no such table" in str(error) or "no such column" in str(error):
+            return []  # the worker is just making the file, or bringing it up to date
         raise _unreadable(path, error) from error
     except sqlite3.DatabaseError as error:
         raise _unreadable(path, error) from error

@@ -1,4 +1,4 @@
-"""The tables of `outbox.db`."""
+"""The tables of `outbox.db`: as they were at first, and every step since."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursor (  -- one row: how far the log has been turned into deliveries
@@ -79,3 +79,29 @@ CREATE TABLE IF NOT EXISTS worker (
     alive_at INTEGER NOT NULL
 ) STRICT;
 """
+
+MIGRATIONS: tuple[str, ...] = (
+    # 1: bots are endpoints of their own kind, and what they answered waits here until the server has taken it.
+    """
+ALTER TABLE endpoints ADD COLUMN kind TEXT NOT NULL DEFAULT 'webhook';  -- webhook, bot
+ALTER TABLE endpoints ADD COLUMN name TEXT;                             -- of a bot
+
+CREATE TABLE answers (
+    id          TEXT    PRIMARY KEY,              -- the delivery and the number of the attempt
+    delivery_id TEXT    NOT NULL,
+    bot_id      TEXT    NOT NULL,
+    message_id  TEXT    NOT NULL,                 -- what the bot was called by
+    file_name   TEXT,                             -- NULL for a text
+    body        BLOB,                             -- NULL once posted or dropped
+    state       TEXT    NOT NULL DEFAULT 'waiting', -- waiting, posted, dropped
+    reason      TEXT,                             -- why it was dropped
+    answered_at INTEGER NOT NULL,                 -- milliseconds
+    finished_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX answers_waiting ON answers (answered_at, id) WHERE state = 'waiting';
+CREATE INDEX answers_dropped ON answers (finished_at) WHERE state = 'dropped';
+CREATE INDEX answers_of_delivery ON answers (delivery_id);
+""",
+)
+"""Each leads from the version that is its index (`PRAGMA user_version`) to the next; `SCHEMA` is version 0."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -26,14 +26,23 @@ _IN_LINE_RETRIES = (0.2, 0.4)
 """Seconds before the second and the third try at a connection that failed, within one attempt."""
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What a bot says in the room: a text (UTF-8), or a file if it has a name."""
+
+    body: bytes
+    file_name: str | None = None
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of an attempt. `failure_class` None is success; `retry_after` in seconds."""
+    """What became of an attempt. `failure_class` None is success; `retry_after` in seconds; `answer` is a bot's."""
 
     failure_class: FailureClass | None
     detail: str
     status: int | None = None
     excerpt: bytes = b""
     retry_after: float | None = None
+    answer: Answer | None = None
+    may_end_deliveries: bool = True
 
     @property
     def is_final(self) -> bool:
@@ -43,7 +52,10 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def is_gone(self) -> bool:
         """The receiver says that it will never want anything again (410)."""
-        return self.status == 410
+        return self.status == 410 and self.may_end_deliveries
+
+
+Judge = Callable[[aiohttp.ClientResponse], Awaitable[Outcome]]
 
 
 class Sender:
@@ -63,33 +75,40 @@ class Sender:
 
     async def attempt(self, webhook_id: str, url: str, payload: bytes, secrets: Sequence[str]) -> Outcome:
         """Deliver a webhook once; see `post`."""
+        return await self.post(url, payload, self.headers_for(webhook_id, payload, secrets))
+
+    def headers_for(self, webhook_id: str, payload: bytes, secrets: Sequence[str]) -> Headers:
+        """The headers of a webhook, each time for that moment; without `secrets` it is not signed."""
 
         def headers() -> dict[str, str]:
             signed = signing.headers(webhook_id, self._clock.now_ms() // 1000, payload, secrets)
             return {**signed, "Content-Type": "application/json"}
 
-        return await self.post(url, payload, headers)
+        return headers
 
-    async def post(self, url: str, body: bytes, headers: Headers) -> Outcome:
-        """Send once, within the timeout in all, response included. Raises nothing that a receiver can cause.
+    async def post(
+        self, url: str, body: bytes, headers: Headers, *, judge: Judge | None = None, seconds: float | None = None
+    ) -> Outcome:
+        """Send once, within the timeout or `seconds` in all, response included, and let `judge` say what it means.
 
-        `headers` are made anew for each try.
+        `headers` are made anew for each try. Raises nothing that a receiver can cause.
         """
+        seconds = self._timeout if seconds is None else seconds
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._with_quick_retries(url, body, headers)
+            async with asyncio.timeout(seconds):
+                return await self._with_quick_retries(url, body, headers, judge or self.judged)
         except TimeoutError:
-            return Outcome("timeout", f"no complete answer within {self._timeout:g} s")
+            return Outcome("timeout", f"no complete answer within {seconds:g} s")
 
-    async def _with_quick_retries(self, url: str, body: bytes, headers: Headers) -> Outcome:
+    async def _with_quick_retries(self, url: str, body: bytes, headers: Headers, judge: Judge) -> Outcome:
         for wait in (*_IN_LINE_RETRIES, None):
-            outcome = await self._once(url, body, headers())
+            outcome = await self._once(url, body, headers(), judge)
             if outcome.failure_class != "network" or wait is None:
                 return outcome
             await asyncio.sleep(wait)
         raise AssertionError("the last try always returns")
 
-    async def _once(self, url: str, body: bytes, headers: dict[str, str]) -> Outcome:
+    async def _once(self, url: str, body: bytes, headers: dict[str, str], judge: Judge) -> Outcome:
         try:
             target = usable_target(self._guard, url)
             response = await self._session.post(target, data=body, headers=headers, allow_redirects=False)
@@ -105,9 +124,9 @@ class Sender:
                 return Outcome("blocked", str(blocked))
             return Outcome("network", _plain(error))
         async with response:
-            return await self._judge(response)
+            return await judge(response)
 
-    async def _judge(self, response: aiohttp.ClientResponse) -> Outcome:
+    async def judged(self, response: aiohttp.ClientResponse) -> Outcome:
         """The status decides; the body is only for whoever asks why."""
         status = response.status
         excerpt = await self._excerpt(response)

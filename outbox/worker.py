@@ -22,7 +22,9 @@ from campfire.eventlog.reader import LogReader
 from campfire.sealing import Sealer
 from outbox import deliveries
 from outbox.address_guard import AddressGuard
+from outbox.bot_calls import BotCaller
 from outbox.endpoint_sender import EndpointSender, Means
+from outbox.hand_over import HandOver
 from outbox.ledger import Ledger
 from outbox.planner import Planner
 from outbox.push.pusher import Pusher, PushMeans
@@ -47,16 +49,20 @@ class Worker:
         )
         self._reader = LogReader(settings.events_path)
         self._planner = Planner(self._ledger, self._reader, clock.now_ms, settings.push_ttl)
+        self._hand_over = HandOver(settings, self._ledger, clock.now_ms)
         self._stopping = asyncio.Event()
+        sealer = Sealer.from_key_file(settings.key_path)
         self._means = Means(
             settings=settings,
             ledger=self._ledger,
             sender=self._sender,
-            sealer=Sealer.from_key_file(settings.key_path),
+            sealer=sealer,
             clock=clock,
             chance=chance or random.Random(),  # noqa: S311 - spreads retries, guards nothing
             stopping=self._stopping,
+            caller=BotCaller(self._sender, sealer, seconds=settings.bot_timeout),
             on_gone=self._planner.disable,
+            on_answer=self._hand_over.wake,
         )
         self._pusher = Pusher(
             PushMeans(
@@ -102,6 +108,7 @@ class Worker:
         own = [
             asyncio.create_task(self._plan(after), name="planner"),
             asyncio.create_task(self._beat(), name="heartbeat"),
+            asyncio.create_task(self._hand_over.run(), name="answers"),
             asyncio.create_task(self._failed.get(), name="failures"),
         ]
         stopped = asyncio.create_task(self._stopping.wait())

@@ -1,4 +1,4 @@
-"""What the command lines ask of a running server, over a socket in the data directory (mode 600).
+"""What the command lines and the outbox worker ask of a running server, by a socket in the data directory (mode 600).
 
 The file's permissions are the authentication: whoever may open it may also read the log itself.
 """
@@ -10,7 +10,8 @@ import msgspec
 from aiohttp import web
 
 from campfire.api import push_control
-from campfire.api.keys import BLOBS, ENGINE, REQUEST_ID, SCRUBBER
+from campfire.api.bot_answers import take_answer
+from campfire.api.keys import BLOBS, BODY_SECONDS, ENGINE, REQUEST_ID, SCRUBBER
 from campfire.api.problems import problem_from, problem_response
 from campfire.domain import ids
 from campfire.domain.events import DeliveryReplayRequested, NewEvent
@@ -138,9 +139,11 @@ def build_control_app(app: web.Application) -> web.Application:
     control[ENGINE] = app[ENGINE]
     control[BLOBS] = app[BLOBS]
     control[SCRUBBER] = app[SCRUBBER]
+    control[BODY_SECONDS] = app[BODY_SECONDS]
     control[IMPORTERS] = {}
     control.router.add_get("/status", status)
     control.router.add_post("/outbox/replay", replay_deliveries)
+    control.router.add_post("/bots/answers", take_answer)
     control.router.add_post("/import", import_lines)
     control.router.add_post("/import/blob", import_blob)
     control.router.add_post("/import/step", import_step)

@@ -34,8 +34,9 @@ async def post_message(
     overflow: Overflow = "refuse",
     reply_to: str | None = None,
     uploads: Sequence[str] = (),
+    calls_bots: bool = True,
 ) -> Message:
-    """Post, or return the first result of the same post with `duplicate` set.
+    """Post, or return the first result of the same post with `duplicate` set. See `decide_post`.
 
     Raises what `decide_post` and `Engine.append` raise, and `ClientMessageIdReused`.
     """
@@ -56,6 +57,7 @@ async def post_message(
             reply_to=answered,
             uploads=files,
             truncate=truncate,
+            calls_bots=calls_bots,
             at=engine.clock.now_ms(),
         )
     except (RoomArchivedError, MessageNotFound, UploadNotFound):

@@ -100,6 +100,11 @@ def push_subscription_id(session_id: str) -> str:
     return _derived("push-subscription", session_id)
 
 
+def bot_answer_file_id(answer_id: str) -> str:
+    """The file that a bot answered with; handed over again it is the same."""
+    return _derived("bot-answer-file", answer_id)
+
+
 def searches_stream(user_id: str) -> str:
     """What one person has searched for."""
     return _derived("searches", user_id)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from outbox_support.bots import BotChat
 from outbox_support.chat import Chat
 from outbox_support.sink import Sink, ok
 from query_plans_support.plans import Excused, all_objections
@@ -17,12 +18,14 @@ from campfire.clock import SystemClock
 from campfire.config import Settings
 from campfire.domain.events import DeliveryReplayRequested, NewEvent
 from campfire.domain.ids import replay_stream
+from campfire.domain.memberships import decide_remove_member
 from campfire.domain.messages import MessageState, decide_delete
+from campfire.domain.people import decide_deactivate
 from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret
 from outbox.ledger import Ledger
 from outbox.push.schema import SCHEMA as PUSH_SCHEMA
 from outbox.queries import OutboxStatus, dead_letters, outbox_status, witness_of
-from outbox.schema import SCHEMA
+from outbox.schema import MIGRATIONS, SCHEMA
 from outbox.worker import Worker
 
 EXCUSED = (
@@ -33,12 +36,15 @@ EXCUSED = (
     Excused("SELECT DISTINCT endpoint_id FROM deliveries", "a start looks through what is pending, by its own index"),
     Excused("'interrupted by a restart' WHERE state = 'sending'", "all that was being sent, by its own index"),
     Excused("next_attempt_at = ? WHERE state = 'sending'", "all that was being sent, by its own index"),
+    Excused(
+        "FROM answers WHERE state = 'dropped'", "how many wait and were dropped, each by its own index, for status"
+    ),
     Excused("FROM push_services", "a row for each push service"),
     Excused("LEFT JOIN push_devices ON push_devices.id", "the first one that waits, by their own index"),
     Excused("SELECT 1 FROM push_devices LIMIT 1", "whether there is any"),
     Excused("WHERE state = 'pending' AND withdrawn", "a start looks through what is pending, by its own index"),
 )
-WATCHED = [ROOT / "outbox" / f"{name}.py" for name in ("deliveries", "planner", "queries", "worker")]
+WATCHED = [ROOT / "outbox" / f"{name}.py" for name in ("answers", "bots", "deliveries", "planner", "queries", "worker")]
 
 
 async def refuse(_request: web.Request) -> web.StreamResponse:
@@ -98,6 +104,26 @@ class Outbox:
             lambda: decide_delete_webhook(engine.directory, webhook_id=webhook_id, actor_id=chat.user_id, at=1)
         )
         await self.until(lambda status: status.endpoints == [])
+        await self._call_a_bot()
+
+    async def _call_a_bot(self) -> None:
+        """It answers, leaves the room, and is gone."""
+        chat, engine = self.chat, self.chat.engine
+        bots = BotChat(chat)
+        await bots.open_control()
+        self.sink.answer = ok
+        bot_id = await bots.add_bot("Deployer", self.sink.url)
+        await bots.post("@Deployer go")
+        await bots.until_said(1)
+        await self.until(lambda status: status.answers.waiting == 0)
+        await bots.close_control()
+        await engine.perform(
+            lambda: decide_remove_member(
+                engine.directory, room_id=chat.room_id, user_id=bot_id, actor_id=chat.user_id, at=1
+            )
+        )
+        await engine.perform(lambda: decide_deactivate(engine.directory, user_id=bot_id, actor_id=chat.user_id, at=1))
+        await self.until(lambda status: status.endpoints == [])
 
 
 async def test_every_statement_of_the_outbox_has_an_index(
@@ -116,7 +142,7 @@ async def test_every_statement_of_the_outbox_has_an_index(
             await running
         assert witness_of(outbox.path) is not None
     schema = sqlite3.connect(tmp_path / "schema.db")
-    schema.executescript(SCHEMA)
+    schema.executescript(SCHEMA + "".join(MIGRATIONS))
     schema.executescript(PUSH_SCHEMA)
     found, needless = all_objections(schema, recording.statements["outbox.db"], EXCUSED)
     schema.close()
