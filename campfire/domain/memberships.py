@@ -27,7 +27,10 @@ def decide_add_member(directory: Directory, *, room_id: str, user_id: str, actor
 
 def decide_remove_member(directory: Directory, *, room_id: str, user_id: str, actor_id: str, at: int) -> list[NewEvent]:
     """Anybody may leave; the room's creator or an administrator may remove others. Raises as `decide_add_member`."""
-    room = readable_room(directory, room_id, actor_id) if user_id != actor_id else directory.room(room_id)
+    if user_id == actor_id and not directory.is_member(room_id, user_id):
+        directory.room(room_id)
+        return []  # before anything else: an outsider learns nothing of the room
+    room = readable_room(directory, room_id, actor_id)
     _require_changing_members(room)
     if user_id != actor_id and not may_administer(directory, room, actor_id):
         raise PermissionDenied("Only the room's creator or an administrator may remove somebody.")

@@ -1,0 +1,73 @@
+"""What each kind of person is answered: `ok`, or the code of the refusal."""
+
+from typing import Any, NamedTuple
+
+from access_support.cell import Kind
+
+OK = "ok"
+NOT_A_CASE = ""
+"""There is no such call: a bot has no e-mail address to sign in with."""
+
+
+class Expected(NamedTuple):
+    """What each kind of person is answered. Administrators may be in the room or not; `gone` are the banned
+    and the deactivated, who come with the token that they had."""
+
+    signed_out: str
+    outsider: str
+    member: str
+    administrator: str
+    outside_administrator: str
+    bot: str
+    gone: str = "SESSION_EXPIRED"
+
+    def of(self, kind: Kind) -> str:
+        if kind in ("banned", "deactivated"):
+            return self.gone
+        if kind == "outside_bot":
+            return self.bot if self.bot in (NOT_A_CASE, "PERMISSION_DENIED") and self.outsider == OK else self.outsider
+        return str(getattr(self, kind))
+
+
+class Row(NamedTuple):
+    """A call. Names in braces, in the address and in the body, are things (`things.py`) made for each cell."""
+
+    route: str
+    """Method and path, as the route is declared."""
+    expected: Expected
+    about: str = ""
+    path: str = ""
+    """Where other things than the route's own names stand, and a query."""
+    body: Any = None
+    headers: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
+
+    @property
+    def name(self) -> str:
+        return f"{self.route} ({self.about})" if self.about else self.route
+
+
+def signed_in(outsider: str, member: str, administrator: str, outside_administrator: str, bot: str) -> Expected:
+    return Expected("AUTHENTICATION_REQUIRED", outsider, member, administrator, outside_administrator, bot)
+
+
+def everybody(code: str = OK, *, gone: str | None = None, bot: str | None = None) -> Expected:
+    """The same for everybody, signed in or not."""
+    return Expected(code, code, code, code, code, code if bot is None else bot, code if gone is None else gone)
+
+
+def members(code: str = OK) -> Expected:
+    """The same for everybody in the room; administrators are no exception outside it."""
+    return signed_in("ROOM_ACCESS_DENIED", code, code, "ROOM_ACCESS_DENIED", code)
+
+
+SIGNED_IN = signed_in(OK, OK, OK, OK, OK)
+PEOPLE = signed_in(OK, OK, OK, OK, "PERMISSION_DENIED")
+"""A bot has no password, e-mail address or sessions."""
+NOBODY = signed_in(*["PERMISSION_DENIED"] * 5)
+ADMINISTRATORS = signed_in("PERMISSION_DENIED", "PERMISSION_DENIED", OK, OK, "PERMISSION_DENIED")
+IN_ROOM = members()
+LOOKS_AFTER_ROOM = signed_in("ROOM_ACCESS_DENIED", "PERMISSION_DENIED", OK, "ROOM_ACCESS_DENIED", "PERMISSION_DENIED")
+"""Its creator, who is somebody else here, and administrators."""
+NOT_MINE = LOOKS_AFTER_ROOM
+"""Another's message, which administrators may change."""
+SOMEBODY_ELSES = signed_in(*["ATTACHMENT_NOT_FOUND"] * 5)
