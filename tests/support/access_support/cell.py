@@ -73,13 +73,14 @@ class Cell:
         """A room of the owner and the caller."""
         by = by or self.owner
         if kind == "direct":
-            bob = await self.world.person("Bob")
             inside = [] if self.kind in OUTSIDE else [self.actor]
+            bob = await self.world.person("Bob")
             return await self.world.room(self.owner, bob, *inside, kind="direct")
         others = [each for each in (self.owner, self.actor) if each is not by]
         name = "For everybody" if kind == "open" else f"Room {self.secret}"
         room_id = await self.world.room(by, *others, kind=kind, name=name)
         self.rooms.append(room_id)
+        await self.world.do(decide_add_member, room_id=room_id, user_id=self.actor.id, actor_id=self.owner.id)
         return room_id
 
     async def somebody(self) -> Person:

@@ -19,13 +19,12 @@ class Expected(NamedTuple):
     administrator: str
     outside_administrator: str
     bot: str
+    outside_bot: str
     gone: str = "SESSION_EXPIRED"
 
     def of(self, kind: Kind) -> str:
         if kind in ("banned", "deactivated"):
             return self.gone
-        if kind == "outside_bot":
-            return self.bot if self.bot in (NOT_A_CASE, "PERMISSION_DENIED") and self.outsider == OK else self.outsider
         return str(getattr(self, kind))
 
 
@@ -46,13 +45,23 @@ class Row(NamedTuple):
         return f"{self.route} ({self.about})" if self.about else self.route
 
 
-def signed_in(outsider: str, member: str, administrator: str, outside_administrator: str, bot: str) -> Expected:
-    return Expected("AUTHENTICATION_REQUIRED", outsider, member, administrator, outside_administrator, bot)
+def signed_in(
+    outsider: str,
+    member: str,
+    administrator: str,
+    outside_administrator: str,
+    bot: str,
+    outside_bot: str | None = None,
+) -> Expected:
+    """Unless it is told, a bot outside the room is answered like anybody else there."""
+    outside = outsider if outside_bot is None else outside_bot
+    return Expected("AUTHENTICATION_REQUIRED", outsider, member, administrator, outside_administrator, bot, outside)
 
 
 def everybody(code: str = OK, *, gone: str | None = None, bot: str | None = None) -> Expected:
     """The same for everybody, signed in or not."""
-    return Expected(code, code, code, code, code, code if bot is None else bot, code if gone is None else gone)
+    of_bots = code if bot is None else bot
+    return Expected(code, code, code, code, code, of_bots, of_bots, code if gone is None else gone)
 
 
 def members(code: str = OK) -> Expected:
@@ -61,9 +70,9 @@ def members(code: str = OK) -> Expected:
 
 
 SIGNED_IN = signed_in(OK, OK, OK, OK, OK)
-PEOPLE = signed_in(OK, OK, OK, OK, "PERMISSION_DENIED")
+PEOPLE = signed_in(OK, OK, OK, OK, "PERMISSION_DENIED", "PERMISSION_DENIED")
 """A bot has no password, e-mail address or sessions."""
-NOBODY = signed_in(*["PERMISSION_DENIED"] * 5)
+NOBODY = signed_in(*["PERMISSION_DENIED"] * 6)
 ADMINISTRATORS = signed_in("PERMISSION_DENIED", "PERMISSION_DENIED", OK, OK, "PERMISSION_DENIED")
 IN_ROOM = members()
 LOOKS_AFTER_ROOM = signed_in("ROOM_ACCESS_DENIED", "PERMISSION_DENIED", OK, "ROOM_ACCESS_DENIED", "PERMISSION_DENIED")

@@ -236,7 +236,7 @@ ACCOUNT = (
     Row(f"PUT {_BOT}/commands", ADMINISTRATORS, body={"commands": []}),
     Row(
         f"PUT {_BOT}/commands",
-        signed_in("PERMISSION_DENIED", "PERMISSION_DENIED", "USER_NOT_FOUND", "USER_NOT_FOUND", OK),
+        signed_in("USER_NOT_FOUND", "USER_NOT_FOUND", "USER_NOT_FOUND", "USER_NOT_FOUND", OK, OK),
         "oneself",
         "/api/v1/bots/{me}/commands",
         {"commands": []},
@@ -266,13 +266,13 @@ PERSONS = (
     Row("DELETE /api/v1/sessions/current", PEOPLE),
     Row(
         "DELETE /api/v1/sessions/{session_id}",
-        PEOPLE._replace(bot=NOT_A_CASE),
+        PEOPLE._replace(bot=NOT_A_CASE, outside_bot=NOT_A_CASE),
         "one's own",
         "/api/v1/sessions/{own_session}",
     ),
     Row(
         "DELETE /api/v1/sessions/{session_id}",
-        signed_in("SESSION_NOT_FOUND", "SESSION_NOT_FOUND", OK, OK, "PERMISSION_DENIED"),
+        signed_in("SESSION_NOT_FOUND", "SESSION_NOT_FOUND", OK, OK, "PERMISSION_DENIED", "PERMISSION_DENIED"),
     ),
     Row("POST /api/v1/me/transfers", PEOPLE),
     Row("POST /api/v1/transfers/{token}", everybody(), path="/api/v1/transfers/{transfer}"),
