@@ -122,6 +122,7 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
         "Use a new id for a new message.",
     ),
     ErrorKind("ROOM_ARCHIVED", 409, "The room is archived", False, "Choose another room."),
+    ErrorKind("ROOM_BEING_DELETED", 409, "The room is being deleted", True, "Try again in a moment."),
     ErrorKind("ROOM_NOT_FOUND", 404, "There is no such room", False, "Check the id."),
     ErrorKind("MESSAGE_NOT_FOUND", 404, "There is no such message", False, "It may have been deleted."),
     ErrorKind("UPLOAD_NOT_FOUND", 404, "There is no such upload of yours", False, "Upload the file again."),

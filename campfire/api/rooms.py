@@ -232,7 +232,7 @@ ROUTES = (
         "Create a room, or find the direct room of these people",
         {201: schemas.Room, 200: schemas.Room},
         body=schemas.CreateRoom,
-        errors=("USER_NOT_FOUND", "PERMISSION_DENIED"),
+        errors=("USER_NOT_FOUND", "PERMISSION_DENIED", "ROOM_BEING_DELETED"),
     ),
     Route("GET", "/api/v1/rooms/{room_id}", read_room, "One room", {200: schemas.Room}, errors=_ROOM),
     Route(

@@ -62,6 +62,10 @@ class RoomAccessDenied(DomainError):
     code = "ROOM_ACCESS_DENIED"
 
 
+class RoomBeingDeleted(DomainError):
+    code = "ROOM_BEING_DELETED"
+
+
 class RoomArchivedError(DomainError):
     code = "ROOM_ARCHIVED"
 

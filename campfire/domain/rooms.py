@@ -6,7 +6,13 @@ from typing import Literal
 from campfire.domain import ids
 from campfire.domain.accounts import require_administrator
 from campfire.domain.directory import Directory
-from campfire.domain.errors import PermissionDenied, RoomAccessDenied, RoomArchivedError, ValidationFailed
+from campfire.domain.errors import (
+    PermissionDenied,
+    RoomAccessDenied,
+    RoomArchivedError,
+    RoomBeingDeleted,
+    ValidationFailed,
+)
 from campfire.domain.events import (
     Event,
     MemberAdded,
@@ -40,7 +46,8 @@ def decide_create_room(
     """Create a room. Open: everybody who can sign in. Closed: `members` and the actor. Direct: the one
     room of that set of people, whose id is derived; nothing to do if it exists already.
 
-    Raises `ValidationFailed`, `UserNotFound`, `PermissionDenied` if only administrators create rooms.
+    Raises `ValidationFailed`, `UserNotFound`, `PermissionDenied` if only administrators create rooms,
+    `RoomBeingDeleted` while what was said in a direct room's last life is on its way out.
     """
     chosen = {directory.user(user_id).id for user_id in members} | {actor_id}
     if kind == "direct":
@@ -156,6 +163,9 @@ def _direct_room(directory: Directory, name: str, chosen: set[str], actor_id: st
     before = directory.rooms.get(room_id)
     if before is not None and not before.deleted:
         return []
+    if before is not None and not before.emptied:
+        # What was said in it would be there again, and what is said now would go with the rest.
+        raise RoomBeingDeleted("What was said between you is still being deleted; try again in a moment.")
     created = RoomCreated(
         at=at,
         room_id=room_id,

@@ -1,3 +1,4 @@
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,20 @@ async def test_a_closed_room_holds_its_maker_and_whom_they_name(ada: "Client", b
     for path in (f"/api/v1/rooms/{room_id}", f"/api/v1/rooms/{room_id}/members", f"/api/v1/rooms/{room_id}/messages"):
         reply = await eve.get(path)
         assert (reply.status, reply.code) == (403, "ROOM_ACCESS_DENIED")
+
+
+async def test_a_direct_room_begins_anew_after_it_was_deleted(ada: "Client", bob: "Client") -> None:
+    """Had again at once: nothing of before is in it, and nothing that is said now goes with the rest."""
+    wanted = {"kind": "direct", "members": [bob.user["id"]]}
+    room = f"/api/v1/rooms/{(await ada.post('/api/v1/rooms', wanted)).json['id']}"
+    for number in range(250):
+        await ada.post(f"{room}/messages", {"body": f"before {number}"})
+    assert (await bob.delete(room)).status == 204
+    async with asyncio.timeout(30):
+        while (reply := await ada.post("/api/v1/rooms", wanted)).status != 201:
+            assert reply.code == "ROOM_BEING_DELETED" and reply.json["retryable"]
+    assert (await ada.post(f"{room}/messages", {"body": "after"})).status == 201
+    assert [message["body"] for message in (await bob.get(f"{room}/messages")).json["messages"]] == ["after"]
 
 
 async def test_the_same_people_have_one_direct_room(ada: "Client", bob: "Client") -> None:

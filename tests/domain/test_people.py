@@ -8,12 +8,13 @@ from campfire.domain.accounts import decide_change_account
 from campfire.domain.errors import (
     EmailTaken,
     PermissionDenied,
+    RoomBeingDeleted,
     RoomNotFound,
     SignInLinkInvalid,
     UserNotFound,
     ValidationFailed,
 )
-from campfire.domain.events import MemberRemoved, SessionEnded
+from campfire.domain.events import MemberRemoved, NewEvent, RoomEmptied, SessionEnded
 from campfire.domain.memberships import decide_add_member
 from campfire.domain.mentions import find_mentions
 from campfire.domain.messages import decide_post
@@ -213,13 +214,17 @@ def test_a_deleted_room_is_nowhere(world: World, ada: str) -> None:
 
 
 def test_a_direct_room_that_was_deleted_can_be_had_again(world: World, ada: str) -> None:
-    """The same one, since it belongs to the same people; again and again."""
+    """The same one, since it belongs to the same people; as soon as what was said in it has gone."""
     bob = world.join("Bob")
     for _ in range(3):
         room_id = world.room("direct", ada, bob)
         assert room_id == ids.direct_room_id({ada, bob}) and world.directory.is_member(room_id, bob)
         number = world.directory.room(room_id).position
         world.take(decide_delete_room(world.directory, room_id=room_id, actor_id=bob, at=NOW))
+        deleted = world.directory.rooms[room_id]
+        with pytest.raises(RoomBeingDeleted):
+            world.room("direct", ada, bob)
+        world.take([NewEvent(room_id, deleted.version + 1, RoomEmptied(at=NOW, room_id=room_id))])
         assert world.directory.rooms[room_id].position == number
 
 
