@@ -86,7 +86,8 @@ def _reactivated(connection: sqlite3.Connection, event: UserReactivated, recorde
 
 def _banned(connection: sqlite3.Connection, event: UserBanned, recorded: RecordedEvent) -> None:
     connection.execute(
-        "UPDATE users SET status = 'banned', version = ? WHERE id = ?", (recorded.version, event.user_id)
+        "UPDATE users SET status = 'banned', messages_removed = 0, version = ? WHERE id = ?",
+        (recorded.version, event.user_id),
     )
     connection.executemany(
         "INSERT OR IGNORE INTO banned_addresses (address, user_id) VALUES (?, ?)",

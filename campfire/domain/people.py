@@ -163,18 +163,19 @@ def decide_ban(directory: Directory, *, user_id: str, actor_id: str, at: int) ->
 def decide_reactivate(directory: Directory, *, user_id: str, actor_id: str, at: int) -> list[NewEvent]:
     """Let somebody come back who was deactivated or banned: their address and the open rooms are theirs again.
 
-    Raises `PermissionDenied`, `UserNotFound` for somebody removed, `EmailTaken`.
+    Who was only banned has kept both. Raises `PermissionDenied`, `UserNotFound` for somebody removed, `EmailTaken`.
     """
     require_administrator(directory, actor_id)
     user = _present(directory, user_id)
     if user.status == "active":
         return []
     back = _of(user, UserReactivated(at=at, user_id=user_id, by=actor_id))
-    if user.status == "banned":
+    owner = None if user.email is None else directory.user_by_email(user.email)
+    if user.status == "banned" and (user.email is None or owner is user):
         return back
     claim = []
     if user.email is not None:
-        if directory.user_by_email(user.email) is not None:
+        if owner is not None:
             raise EmailTaken("Somebody else has their e-mail address now; let them join again with another.")
         claim.append(email_claimed(directory, user.email, user_id, at))
     return [*back, *claim, *open_rooms_joined(directory, user_id, at)]

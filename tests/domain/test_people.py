@@ -14,7 +14,7 @@ from campfire.domain.errors import (
     UserNotFound,
     ValidationFailed,
 )
-from campfire.domain.events import MemberRemoved, NewEvent, RoomEmptied, SessionEnded
+from campfire.domain.events import MemberRemoved, NewEvent, RoomEmptied, SessionEnded, UserMessagesRemoved
 from campfire.domain.memberships import decide_add_member
 from campfire.domain.mentions import find_mentions
 from campfire.domain.messages import decide_post
@@ -133,6 +133,31 @@ def test_a_ban_ends_sessions_and_remembers_public_addresses_only(world: World, a
         )
     world.take(decide_reactivate(world.directory, user_id=bob, actor_id=ada, at=NOW))
     assert world.directory.banned_addresses == {} and not world.directory.user(bob).must_lose_messages
+
+
+def test_a_second_ban_also_removes_what_was_said(world: World, ada: str) -> None:
+    """Even if the first was lifted before its removal had come to an end."""
+    bob = world.join("Bob")
+    world.take(decide_ban(world.directory, user_id=bob, actor_id=ada, at=NOW))
+    world.take(decide_reactivate(world.directory, user_id=bob, actor_id=ada, at=NOW))
+    removed = UserMessagesRemoved(at=NOW, user_id=bob)
+    world.take([NewEvent(bob, world.directory.user(bob).version + 1, removed)])
+    world.take(decide_ban(world.directory, user_id=bob, actor_id=ada, at=NOW))
+    assert world.directory.user(bob).must_lose_messages
+
+
+def test_who_was_deactivated_and_then_banned_comes_back_whole(world: World, ada: str) -> None:
+    """With the address and the open rooms that went with the deactivation; and not if somebody has the address."""
+    bob = world.join("Bob")
+    for decide in (decide_deactivate, decide_ban, decide_reactivate):
+        world.take(decide(world.directory, user_id=bob, actor_id=ada, at=NOW))
+    assert world.directory.user_by_email("bob@example.com") is world.directory.user(bob)
+    assert world.directory.rooms_of(bob) == {world.first_room}
+    for decide in (decide_deactivate, decide_ban):
+        world.take(decide(world.directory, user_id=bob, actor_id=ada, at=NOW))
+    world.join("Bob")
+    with pytest.raises(EmailTaken):
+        decide_reactivate(world.directory, user_id=bob, actor_id=ada, at=NOW)
 
 
 def test_only_administrators_ban_and_never_themselves(world: World, ada: str) -> None:

@@ -108,6 +108,7 @@ def _user_removed(directory: Directory, event: happened.UserRemoved, recorded: R
 def _user_banned(directory: Directory, event: happened.UserBanned, recorded: RecordedEvent) -> None:
     user = directory.users[event.user_id]
     user.status = "banned"
+    user.messages_removed = False  # the end of an earlier removal may have come after that ban was lifted
     user.version = recorded.version
     directory.ban_addresses(event.addresses, user.id)
 
