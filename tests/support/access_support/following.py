@@ -29,6 +29,14 @@ class Follower:
         read = {"websocket": self._websocket, "event_source": self._event_source, "long_poll": self._long_poll}
         self._task = asyncio.create_task(read[transport]())
 
+    @classmethod
+    async def present(cls, world: World, token: str, transport: Transport) -> "Follower":
+        """One who follows from now on, and is there before what comes next happens (unless refused)."""
+        before = world.hub.connections
+        follower = cls(world, token, transport, world.engine.position)
+        await follower._eventually(lambda: world.hub.connections > before or follower.ended is not None)
+        return follower
+
     async def until(self, position: int) -> list[Frame]:
         """What came up to `position`, at which there must be something that is told to this one too."""
         await self._eventually(lambda: self.reached >= position)
@@ -104,12 +112,12 @@ class Follower:
 
 @asynccontextmanager
 async def following(world: World, token: str, transport: Transport, since: int) -> AsyncIterator[Follower]:
-    """Somebody who follows from `since` on, and is there before what comes next happens (unless refused)."""
-    before = world.hub.connections
-    follower = Follower(world, token, transport, since)
+    """Somebody who follows from `since` on; from now on, they are there before what comes next happens."""
+    if since == world.engine.position:
+        follower = await Follower.present(world, token, transport)
+    else:
+        follower = Follower(world, token, transport, since)
     try:
-        if since == world.engine.position:
-            await follower._eventually(lambda: world.hub.connections > before or follower.ended is not None)
         yield follower
     finally:
         await follower.close()

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import aiohttp
 import msgspec
 from aiohttp import web
+from argon2 import PasswordHasher
 
 from campfire.api.app import ROUTES, build_app
 from campfire.api.feed import FeedHub
 from campfire.api.keys import REMOVER
-from campfire.api.passwords import Passwords
 from campfire.api.posting import post_message
 from campfire.api.schemas import Message
 from campfire.clock import SystemClock
@@ -28,6 +28,8 @@ from campfire.domain.sessions import decide_sign_in
 from campfire.engine import Engine
 
 PASSWORD = "correct horse battery"
+_PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+"""Weak on purpose: it is nobody's, and people come by the hundred."""
 SECONDS = 20
 _YEAR_MS = 365 * 86_400_000
 _JOIN_CODE = "let-me-in"
@@ -66,14 +68,13 @@ class World:
     """A running server. Ada administers it; everybody else comes when they are needed."""
 
     def __init__(
-        self, engine: Engine, app: web.Application, hub: FeedHub, http: aiohttp.ClientSession, url: str, password: str
+        self, engine: Engine, app: web.Application, hub: FeedHub, http: aiohttp.ClientSession, url: str
     ) -> None:
         self.engine = engine
         self.app = app
         self.hub = hub
         self.http = http
         self.url = url
-        self._password_hash = password
         self._first = ""
 
     @property
@@ -103,7 +104,7 @@ class World:
         """Somebody new, with the password `PASSWORD`; the first one is the administrator anyway."""
         user_id, (token, session) = random_id(), self._session()
         email = f"{user_id}@example.com"
-        person = NewPerson(user_id=user_id, name=name, email=email, password_hash=self._password_hash)
+        person = NewPerson(user_id=user_id, name=name, email=email, password_hash=_PASSWORD_HASH)
         if self.engine.directory.account is None:
             named = {"account_name": "Test", "room_id": random_id(), "join_code": _JOIN_CODE}
             self._first = user_id
@@ -166,14 +167,12 @@ async def open_world(data: Path) -> AsyncIterator[World]:
     app = build_app(engine, hub)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
     await runner.setup()
-    passwords = Passwords()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-            yield World(engine, app, hub, http, url, await passwords.hash(PASSWORD))
+            yield World(engine, app, hub, http, url)
             await hub.close()
     finally:
-        passwords.close()
         await runner.cleanup()
         await engine.close()
