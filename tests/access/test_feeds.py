@@ -7,7 +7,7 @@ import pytest
 from access_support.cell import KINDS, Cell, Kind
 from access_support.following import TRANSPORTS, Follower, Transport, following
 from access_support.things import THINGS, state
-from access_support.world import BOTS_EXIST, PASSWORD, Person, World
+from access_support.world import PASSWORD, Person, World
 
 from campfire.domain.boosts import decide_boost
 from campfire.domain.marks import decide_pin, decide_save
@@ -19,8 +19,7 @@ from campfire.domain.rooms import decide_archive_room, decide_change_room, decid
 from campfire.domain.searches import decide_remember
 from campfire.domain.sessions import decide_end_session
 
-_KINDS = [kind for kind in KINDS if "bot" not in kind or BOTS_EXIST]
-_SIGNED_IN = [kind for kind in _KINDS if kind not in ("signed_out", "banned", "deactivated")]
+_SIGNED_IN = [kind for kind in KINDS if kind not in ("signed_out", "banned", "deactivated")]
 _INSIDE: tuple[Kind, ...] = ("member", "administrator", "bot")
 
 Story = dict[str, list[int]]
@@ -176,7 +175,6 @@ async def test_the_end_of_a_session_ends_its_feed(world: World, ada: Person, cau
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("cause", ["key", "deactivated"])
-@pytest.mark.skipif(not BOTS_EXIST, reason="there is no way to make a bot yet")
 async def test_another_key_ends_what_a_bot_follows(world: World, ada: Person, cause: str, transport: Transport) -> None:
     """A key that lets nobody in any more also tells nobody anything any more."""
     bot = await world.bot("Robin", ada)

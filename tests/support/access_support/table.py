@@ -6,6 +6,7 @@ a closed room or a direct one).
 
 from access_support.expected import (
     ADMINISTRATORS,
+    ANOTHERS_DEVICE,
     IN_ROOM,
     LOOKS_AFTER_ROOM,
     NOBODY,
@@ -20,7 +21,7 @@ from access_support.expected import (
     members,
     signed_in,
 )
-from access_support.things import picture
+from access_support.things import picture, subscription
 from access_support.world import PASSWORD
 
 _ROOM = "/api/v1/rooms/{room_id}"
@@ -37,6 +38,9 @@ _MYSELF = "/api/v1/users/{me}"
 _FILE = "/api/v1/attachments/{attachment_id}"
 _BOT = "/api/v1/bots/{bot_id}"
 _HOOK = "/api/v1/webhooks/{webhook_id}"
+_DEVICES = "/api/v1/me/push-subscriptions"
+_DEVICE = f"{_DEVICES}/{{subscription_id}}"
+_OWN_DEVICE = f"{_DEVICES}/{{own_device}}"
 _SAYS = {"body": "hello"}
 
 MESSAGES = (
@@ -98,6 +102,7 @@ MESSAGES = (
     Row(f"DELETE {_MESSAGE}/previews", NOT_MINE),
     Row(f"DELETE {_MESSAGE}/previews", IN_ROOM, "one's own", f"{_OWN_MESSAGE}/previews"),
     Row("GET /api/v1/link-previews/{preview_id}/image", IN_ROOM),
+    Row("GET /api/v1/links/{room_number}/{message_number}", IN_ROOM),
 )
 
 ROOMS = (
@@ -307,6 +312,18 @@ PERSONS = (
     Row("DELETE /api/v1/me/avatar", SIGNED_IN),
     Row(f"PUT {_USER}/avatar", NOBODY, "a person", body=picture()),
     Row("GET /api/v1/presence", SIGNED_IN),
+    Row("GET /api/v1/push/key", PEOPLE),
+    Row(f"PUT {_DEVICES}", PEOPLE, body=subscription("{secret}")),
+    Row(f"GET {_DEVICES}", PEOPLE),
+    Row(f"DELETE {_DEVICE}", PEOPLE._replace(bot=NOT_A_CASE, outside_bot=NOT_A_CASE), "one's own", _OWN_DEVICE),
+    Row(f"DELETE {_DEVICE}", ANOTHERS_DEVICE),
+    Row(
+        f"POST {_DEVICE}/test",
+        PEOPLE._replace(bot=NOT_A_CASE, outside_bot=NOT_A_CASE),
+        "one's own",
+        f"{_OWN_DEVICE}/test",
+    ),
+    Row(f"POST {_DEVICE}/test", ANOTHERS_DEVICE),
     Row("GET /api/v1/me/export", SIGNED_IN),
 )
 

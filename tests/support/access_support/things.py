@@ -6,6 +6,7 @@ from typing import Any
 from PIL import Image
 
 from access_support.cell import OUTSIDE, Cell, Factory
+from access_support.world import Person
 from campfire.domain.boosts import decide_boost
 from campfire.domain.events import LinkPreview, PreviewImage
 from campfire.domain.link_previews import decide_preview
@@ -87,7 +88,7 @@ async def _archived_message(cell: Cell) -> str:
     return row.id
 
 
-async def _boosted(cell: Cell, by: Any) -> str:
+async def _boosted(cell: Cell, by: Person) -> str:
     message = await state(cell, await cell.thing("message_id"))
     boost_id = cell.world.engine.new_id()
     await cell.world.do(decide_boost, message, boost_id=boost_id, content="👏", actor_id=by.id)
@@ -102,7 +103,7 @@ async def _own_boost(cell: Cell) -> str:
     return await _boosted(cell, cell.actor)
 
 
-async def _uploaded(cell: Cell, by: Any, content: bytes, name: str) -> str:
+async def _uploaded(cell: Cell, by: Person, content: bytes, name: str) -> str:
     reply = await cell.world.send("POST", f"/api/v1/uploads?name={name}", content, token=by.token)
     assert reply.status == 201, reply.body
     return str(reply.json["id"])
@@ -214,8 +215,38 @@ async def _webhook(cell: Cell) -> str:
     return webhook_id
 
 
-async def _position(cell: Cell) -> str:
-    return str(cell.world.engine.position)
+async def _room_number(cell: Cell) -> str:
+    return str(cell.world.engine.directory.rooms[await cell.thing("room_id")].position)
+
+
+async def _message_number(cell: Cell) -> str:
+    row = await messages.by_id(cell.world.engine.read_models, await cell.thing("message_id"))
+    assert row is not None
+    return str(row.position)
+
+
+def subscription(name: str) -> dict[str, Any]:
+    """A browser's push subscription (keys of RFC 8291, appendix A)."""
+    keys = {
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+    }
+    return {"endpoint": f"https://push.example.com/{name}", "keys": keys}
+
+
+async def _subscribed(cell: Cell, by: Person) -> str:
+    body = subscription(by.id)
+    reply = await cell.world.send("PUT", "/api/v1/me/push-subscriptions", body, token=by.token)
+    assert reply.status == 200, reply.body
+    return str(reply.json["id"])
+
+
+async def _device(cell: Cell) -> str:
+    return await _subscribed(cell, cell.owner)
+
+
+async def _own_device(cell: Cell) -> str:
+    return await _subscribed(cell, cell.actor)
 
 
 THINGS: dict[str, Factory] = {
@@ -248,5 +279,8 @@ THINGS: dict[str, Factory] = {
     "join_code": _join_code,
     "logo": _logo,
     "webhook_id": _webhook,
-    "position": _position,
+    "room_number": _room_number,
+    "message_number": _message_number,
+    "subscription_id": _device,
+    "own_device": _own_device,
 }

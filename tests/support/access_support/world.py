@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 from argon2 import PasswordHasher
 
-from campfire.api.app import ROUTES, build_app
+from campfire.api.app import build_app
 from campfire.api.feed import FeedHub
 from campfire.api.keys import REMOVER
 from campfire.api.posting import post_message
@@ -33,9 +33,6 @@ _PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(
 SECONDS = 20
 _YEAR_MS = 365 * 86_400_000
 _JOIN_CODE = "let-me-in"
-
-BOTS_EXIST = any((route.method, route.path) == ("POST", "/api/v1/bots") for route in ROUTES)
-"""Whether there is a way to make bots; whatever is expected of them is checked as soon as there is."""
 
 
 class Reply(NamedTuple):
