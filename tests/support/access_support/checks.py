@@ -45,11 +45,11 @@ class Checks:
         await self._recount()
 
     async def _rooms(self, person: Person) -> None:
-        shown = {}
+        shown: dict[str, tuple[Any, ...]] = {}
         for room in (await self._get(person, "/api/v1/rooms"))["rooms"]:
-            facts = ("kind", "archived", "member_count", "involvement", "unread", "unread_mentions")
-            shown[room["id"]] = tuple(room[fact] for fact in facts)
-        expected = {}
+            names = ("kind", "archived", "member_count", "involvement", "unread", "unread_mentions")
+            shown[room["id"]] = tuple(room[name] for name in names)
+        expected: dict[str, tuple[Any, ...]] = {}
         for room in self.model.rooms_of(person):
             involvement = self.model.involvement(person, room)
             facts = (room.kind, room.archived, len(room.members), involvement, *self.model.unread(person, room))

@@ -1,34 +1,13 @@
 """The state machine: what several people do to a real server, checked against the model after each step."""
 
-import asyncio
-import shutil
-import sys
-import tempfile
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Any, TypeVar
-
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from hypothesis.stateful import Bundle, MultipleResults, initialize, invariant, multiple, rule
 
-from access_support import model as chat
-from access_support.checks import Checks
-from access_support.following import Follower, Transport
-from access_support.model import OK, Message, Model, Room
-from access_support.world import Person as Caller
-from access_support.world import Reply, World, open_world
-
-Result = TypeVar("Result")
+from access_support.model import OK, Message, Room
+from access_support.server_machine import Become, ServerMachine
 
 PEOPLE = ("ada", "bob", "cyd", "dan")
 """Ada administers. Dan comes later."""
-LIVE_TRANSPORTS: dict[str, Transport] = {
-    "ada": "websocket",
-    "bob": "event_source",
-    "cyd": "websocket",
-    "dan": "event_source",
-}
 _FAR = 1 << 40
 _FEW_ROOMS = 3
 """Below which none is deleted, so that something goes on."""
@@ -39,23 +18,11 @@ some = st.lists(people, max_size=3)
 rarely = st.integers(0, 4).map(lambda number: number == 4)
 
 
-class ChatMachine(RuleBasedStateMachine):
+class ChatMachine(ServerMachine):
     """Every rule is a command over HTTP; the model says what must come of it."""
 
     rooms: Bundle[Room] = Bundle("rooms")
     messages: Bundle[Message] = Bundle("messages")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loop = asyncio.new_event_loop()
-        self.data = Path(tempfile.mkdtemp(prefix="campfire-machine-"))
-        self.model = Model()
-        self.callers: dict[str, Caller] = {}
-        self.live: dict[str, Follower] = {}
-        self.names = 0
-        self.server = AsyncExitStack()
-        self.world: World
-        self._run(self._open())
 
     @initialize(target=rooms)
     def begin(self) -> MultipleResults[Room]:
@@ -66,20 +33,11 @@ class ChatMachine(RuleBasedStateMachine):
         self.model.create(lobby)
         self._arrive("bob")
         self._arrive("cyd")
-        rooms = (lobby, self.create_room("ada", "closed", ["bob"]), self.talk_directly("bob", ["cyd"]))
-        for room, who in zip(rooms, ("ada", "ada", "cyd"), strict=True):
-            assert isinstance(room, Room)
+        den, direct = self.create_room("ada", "closed", ["bob"]), self.talk_directly("bob", ["cyd"])
+        assert isinstance(den, Room) and isinstance(direct, Room)
+        for room, who in ((lobby, "ada"), (den, "ada"), (direct, "cyd")):
             self._post(who, room, "bob", None)
-        return multiple(*rooms)
-
-    def teardown(self) -> None:
-        try:
-            if self.model.people and sys.exc_info()[0] is None:
-                self._run(self._checks().everything())
-        finally:
-            self._run(self._close())
-            self.loop.close()
-            shutil.rmtree(self.data)
+        return multiple(lobby, den, direct)
 
     # Rooms
 
@@ -275,18 +233,8 @@ class ChatMachine(RuleBasedStateMachine):
     @rule(without_read_models=st.booleans(), now=rarely)
     def restart(self, without_read_models: bool, now: bool) -> None:
         """The server starts again over the same log; perhaps somebody has deleted all that is derived from it."""
-        if not now:
-            return
-        self._run(self._close())
-        if without_read_models:
-            for path in self.data.glob("data/campfire.db*"):
-                path.unlink()
-        self.server = AsyncExitStack()
-        self._run(self._open())
-        for who, person in self.model.people.items():
-            if person.is_signed_in:
-                person.heard = []
-                self._listen(who)
+        if now:
+            self._restart(without_read_models=without_read_models)
 
     # What must hold
 
@@ -300,9 +248,6 @@ class ChatMachine(RuleBasedStateMachine):
     def look_everywhere(self) -> None:
         """Everything that anybody can be shown, by every way there is."""
         self._run(self._checks().everything())
-
-    def _checks(self) -> Checks:
-        return Checks(self.world, self.model, self.callers, self.live)
 
     def _post(
         self, who: str, room: Room, mentioned: str | None, reply_to: Message | None
@@ -318,16 +263,7 @@ class ChatMachine(RuleBasedStateMachine):
         self.model.post(message)
         return message
 
-    def _text(self, mentioned: str | None) -> str:
-        """Each says a word that nobody has said before, and one that everybody says."""
-        name = self.model.people[mentioned].name if mentioned in self.model.people else ""
-        return f"common {self._name('word')} @{name} hello" if name else f"common {self._name('word')}"
-
-    def _name(self, kind: str) -> str:
-        self.names += 1
-        return f"{kind}{self.names}x"
-
-    def _end(self, other: str, method: str, what: str, become: Any) -> None:
+    def _end(self, other: str, method: str, what: str, become: Become) -> None:
         if other not in self.model.people or not self.model.people["ada"].is_signed_in:
             return
         person = self.model.people[other]
@@ -346,54 +282,3 @@ class ChatMachine(RuleBasedStateMachine):
         self.model.reactivate(person)
         self._sign_in(other)
         return True
-
-    def _sign_in(self, who: str) -> None:
-        person = self.model.people[who]
-        if person.status == "active":
-            self.callers[who] = self._run(self.world.second_session(self.callers[who]))
-            person.is_signed_in = True
-            self._listen(who)
-
-    def _arrive(self, who: str) -> None:
-        caller = self._run(self.world.person(who))
-        self.callers[who] = caller
-        self.model.arrive(chat.Person(who, caller.id, who, is_administrator=who == "ada"))
-        self._listen(who)
-
-    def _is_signed_in(self, who: str, reply: Reply) -> bool:
-        return self._expect(who, reply, lambda person: OK if person.is_signed_in else "SESSION_EXPIRED")
-
-    def _call(self, who: str, method: str, path: str, body: Any = None) -> Reply:
-        """Somebody who has not arrived yet has no token."""
-        token = self.callers[who].token if who in self.callers else None
-        return self._run(self.world.send(method, path, body, token=token))
-
-    def _expect(self, who: str, reply: Reply, become: Any) -> bool:
-        """Compare the answer with what becomes of the command in the model; True if it was done."""
-        person = self.model.people.get(who)
-        expected = "AUTHENTICATION_REQUIRED" if person is None else become(person)
-        assert reply.outcome == expected, f"{who} was answered {reply.outcome}, not {expected}"
-        return bool(expected == OK)
-
-    def _listen(self, who: str) -> None:
-        transport, token = LIVE_TRANSPORTS[who], self.callers[who].token
-        self.live[who] = self._run(Follower.present(self.world, token, transport))
-
-    async def _silence(self, who: str) -> None:
-        """The end of a session has ended what followed by it."""
-        follower = self.live.pop(who, None)
-        if follower is not None:
-            assert await follower.end() in ("4401", "eof")
-            await follower.close()
-
-    async def _open(self) -> None:
-        self.world = await self.server.enter_async_context(open_world(self.data / "data"))
-
-    async def _close(self) -> None:
-        for follower in self.live.values():
-            await follower.close()
-        self.live.clear()
-        await self.server.aclose()
-
-    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        return self.loop.run_until_complete(work)
