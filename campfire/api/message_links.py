@@ -8,7 +8,6 @@ from campfire.api.keys import ENGINE
 from campfire.api.message_views import message_view
 from campfire.api.routes import Route, answer
 from campfire.domain.errors import MessageNotFound, RoomNotFound
-from campfire.domain.rooms import readable_room
 from projections.queries import messages
 
 _MOST_DIGITS = 18
@@ -18,7 +17,10 @@ async def follow_link(request: web.Request) -> web.Response:
     actor = authenticated(request)
     engine = request.app[ENGINE]
     room_number, message_number = (_number(request.match_info[name]) for name in ("room_number", "message_number"))
-    room = readable_room(engine.directory, engine.directory.room_numbered(room_number).id, actor.user_id)
+    room = engine.directory.room_numbered(room_number)
+    if not engine.directory.is_member(room.id, actor.user_id):
+        # Numbers can be counted through: nothing must tell which of them are rooms.
+        raise RoomNotFound("The link leads nowhere.")
     row = await messages.at_position(engine.read_models, message_number)
     if row is None or row.deleted_at is not None or row.room_id != room.id:
         raise MessageNotFound("The link leads to no message; it may have been deleted.")
@@ -40,6 +42,6 @@ ROUTES = (
         follow_link,
         "The message that the link /rooms/ROOM/@MESSAGE leads to",
         {200: schemas.Message},
-        errors=("ROOM_NOT_FOUND", "MESSAGE_NOT_FOUND", "ROOM_ACCESS_DENIED"),
+        errors=("ROOM_NOT_FOUND", "MESSAGE_NOT_FOUND"),
     ),
 )

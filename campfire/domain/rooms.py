@@ -43,7 +43,7 @@ def readable_room(directory: Directory, room_id: str, user_id: str) -> RoomState
 def decide_create_room(
     directory: Directory, *, room_id: str, name: str, kind: RoomKind, members: Iterable[str], actor_id: str, at: int
 ) -> list[NewEvent]:
-    """Create a room. Open: everybody who can sign in. Closed: `members` and the actor. Direct: the one
+    """Create a room. Open: everybody who can sign in, and every bot. Closed: `members` and the actor. Direct: the one
     room of that set of people, whose id is derived; nothing to do if it exists already.
 
     Raises `ValidationFailed`, `UserNotFound`, `PermissionDenied` if only administrators create rooms,
@@ -150,7 +150,9 @@ def may_administer(directory: Directory, room: RoomState, actor_id: str) -> bool
 
 
 def _everybody(directory: Directory) -> set[str]:
-    return {user.id for user in directory.users.values() if user.can_sign_in and user.active}
+    """All but those who are only names, from an import."""
+    users = directory.users.values()
+    return {user.id for user in users if user.active and (user.can_sign_in or user.role == "bot")}
 
 
 def _direct_room(directory: Directory, name: str, chosen: set[str], actor_id: str, at: int) -> list[NewEvent]:

@@ -38,12 +38,6 @@ def lets_in(world: World, token_hash: str) -> bool:
     return world.directory.bot_by_token_hash(token_hash) is not None
 
 
-def test_a_bot_is_in_every_open_room(world: World, bot: str) -> None:
-    """From the start, like people."""
-    assert world.directory.is_member(world.first_room, bot)
-    assert world.directory.user(bot).role == "bot" and not world.directory.user(bot).can_sign_in
-
-
 def test_a_rotated_key_replaces_the_old_one(world: World, ada: str, bot: str) -> None:
     """Both for letting in and for what stands for a session."""
     before = world.directory.bots[bot].key_id

@@ -60,10 +60,11 @@ def called_by(world: World, room_id: str, author_id: str, body: str, **options: 
 
 
 def test_a_bot_is_a_member_of_every_open_room_and_of_no_other(world: World, ada: str) -> None:
-    """As every newcomer; its key lets it in at once."""
+    """As every newcomer, also of those that come later; its key lets it in at once."""
     closed = world.room("closed", ada)
     bot_id = make(world, "Deployer", ada)
-    assert world.directory.rooms_of(bot_id) == {world.first_room}
+    later = world.room("open", ada)
+    assert world.directory.rooms_of(bot_id) == {world.first_room, later}
     assert closed not in world.directory.rooms_of(bot_id)
     assert world.directory.users[bot_id].role == "bot"
     found = world.directory.bot_by_token_hash(f"hash of {bot_id}")

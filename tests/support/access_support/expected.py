@@ -64,9 +64,9 @@ def everybody(code: str = OK, *, gone: str | None = None, bot: str | None = None
     return Expected(code, code, code, code, code, of_bots, of_bots, code if gone is None else gone)
 
 
-def members(code: str = OK) -> Expected:
+def members(code: str = OK, *, outside: str = "ROOM_ACCESS_DENIED") -> Expected:
     """The same for everybody in the room; administrators are no exception outside it."""
-    return signed_in("ROOM_ACCESS_DENIED", code, code, "ROOM_ACCESS_DENIED", code)
+    return signed_in(outside, code, code, outside, code)
 
 
 SIGNED_IN = signed_in(OK, OK, OK, OK, OK)

@@ -102,7 +102,7 @@ MESSAGES = (
     Row(f"DELETE {_MESSAGE}/previews", NOT_MINE),
     Row(f"DELETE {_MESSAGE}/previews", IN_ROOM, "one's own", f"{_OWN_MESSAGE}/previews"),
     Row("GET /api/v1/link-previews/{preview_id}/image", IN_ROOM),
-    Row("GET /api/v1/links/{room_number}/{message_number}", IN_ROOM),
+    Row("GET /api/v1/links/{room_number}/{message_number}", members(outside="ROOM_NOT_FOUND")),
 )
 
 ROOMS = (
