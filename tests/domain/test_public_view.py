@@ -18,6 +18,7 @@ SECRET = {
     "token_hash",
     "email",
     "sealed_secret",
+    "sealed_token",
     "sealed_private_key",
     "sealed",
     "endpoint_hash",
