@@ -11,6 +11,7 @@ import pytest
 
 from campfire.api.feed import cursor as cursor_module
 from campfire.api.feed import hub as hub_module
+from campfire.api.feed.subscriber import SLOW_CONSUMER
 
 if TYPE_CHECKING:
     from tests.api_feed.conftest import Person, Server
@@ -78,7 +79,7 @@ async def test_a_slow_consumer_is_closed_and_the_others_are_not_slowed(
     last_words = await slow.rest()
     if request_line == _UPGRADE:
         reason = b"SLOW_CONSUMER"
-        assert struct.pack("!BBH", 0x88, 2 + len(reason), hub_module.SLOW_CONSUMER) + reason in last_words
+        assert struct.pack("!BBH", 0x88, 2 + len(reason), SLOW_CONSUMER) + reason in last_words
     caught_up = await bob.socket(began)
     assert [(await caught_up.event())["position"] for _ in posted] == posted
 

@@ -9,9 +9,10 @@ from campfire.api.auth import Actor, authenticated
 from campfire.api.feed import frames
 from campfire.api.feed.cursor import Cursor, LastSeen, Start
 from campfire.api.feed.frames import EncodedEvent, Heartbeat, Run, Signal
-from campfire.api.feed.hub import MOST_WAITING, SLOW_CONSUMER, FeedHub
+from campfire.api.feed.hub import FeedHub
 from campfire.api.feed.query import last_seen
 from campfire.api.feed.silence import notice_silence
+from campfire.api.feed.subscriber import MOST_WAITING, SLOW_CONSUMER
 from campfire.api.keys import ACTIVITY, ENGINE, HUB
 from campfire.api.middleware import add_common_headers
 from campfire.api.routes import answer, whole_number

@@ -1,16 +1,24 @@
 """The hub hands committed batches to whoever may see them, and catches up whoever was away."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Set
 from itertools import chain, islice
-from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from campfire.api.feed import frames
 from campfire.api.feed.cursor import Cursor, LastSeen, Start, is_ahead, start_of
-from campfire.api.feed.frames import EncodedEvent, Heartbeat, Run, Signal
+from campfire.api.feed.dealing import dealt
+from campfire.api.feed.frames import EncodedEvent, Signal
+from campfire.api.feed.subscriber import (
+    INTERNAL_ERROR,
+    NO_SIGN_OF_LIFE,
+    RESTARTING,
+    SESSION_ENDED,
+    SLOW_CONSUMER,
+    Subscriber,
+)
 from campfire.domain.events import (
     BotKeySet,
     PresenceEntered,
@@ -24,16 +32,6 @@ from campfire.domain.public_view import Audience, audience_of
 from campfire.engine import Engine
 from campfire.eventlog.group_commit import CommittedBatch
 
-SESSION_ENDED = 4401
-RESTARTING = 1012
-SLOW_CONSUMER = 1013
-INTERNAL_ERROR = 1011
-NO_SIGN_OF_LIFE = 4408
-"""Close codes: RFC 6455 section 7.4 and the registry it begins; 4401 and 4408 are our own, after HTTP's."""
-
-MOST_WAITING = 4 * 1024 * 1024
-"""Bytes that a connection may leave unread before it is closed; it resumes where it was."""
-
 _HEARTBEAT_SECONDS = 20
 _ALARM_SECONDS = 3600
 _PATIENCE_SECONDS = 30
@@ -42,34 +40,6 @@ _RUN_BYTES = 512 * 1024
 _SLICE = 200
 
 log = structlog.get_logger()
-
-
-class Subscriber(Protocol):
-    """Somebody's open transport. Only `drained` may wait."""
-
-    user_id: str
-    session_id: str
-
-    def begin(self, start: Start) -> None:
-        """Learn where the feed begins."""
-
-    def deliver(self, run: Run) -> None:
-        """Take events, in order."""
-
-    def signal(self, signal: Signal) -> None:
-        """Take a frame without a position (typing, presence, status)."""
-
-    def beat(self, heartbeat: Heartbeat) -> None:
-        """Show a sign of life to the client and to proxies between, and ask for one if it can give any."""
-
-    def is_silent(self, now: float) -> bool:
-        """Whether the other side could have answered, and has not for so long that it must be gone."""
-
-    async def drained(self) -> None:
-        """Wait until what was delivered has mostly left; while catching up."""
-
-    def end(self, code: int, reason: str) -> None:
-        """Detach, and close the transport soon, telling the client why."""
 
 
 class FeedHub:
@@ -163,7 +133,7 @@ class FeedHub:
         if not self._open:
             return
         try:
-            for recipients, run in self._dealt(batch.events):
+            for recipients, run in dealt(self._by_audience(batch.events), self._recipients):
                 for subscriber in recipients:
                     try:
                         subscriber.deliver(run)
@@ -223,31 +193,13 @@ class FeedHub:
         for subscriber in list(chain.from_iterable(self._open.values())):
             subscriber.end(code, reason)
 
-    def _dealt(self, events: Iterable[RecordedEvent]) -> Iterator[tuple[list[Subscriber], Run]]:
-        """The batch as runs, one for all who see exactly the same of it, each with who gets it.
-
-        The work grows with the batch's different audiences, not with its events.
-        """
-        by_audience: dict[Audience, list[EncodedEvent]] = {}
+    def _by_audience(self, events: Iterable[RecordedEvent]) -> dict[Audience, list[EncodedEvent]]:
+        seen: dict[Audience, list[EncodedEvent]] = {}
         for recorded in events:
             audience = self._reach(recorded)
             if audience.kind != "nobody":
-                by_audience.setdefault(audience, []).append(EncodedEvent(recorded))
-        if len(by_audience) == 1:
-            [(audience, seen)] = by_audience.items()
-            yield self._recipients(audience), Run(seen)
-            return
-        parts = list(by_audience.values())
-        seen_by: dict[Subscriber, tuple[int, ...]] = {}
-        for number, audience in enumerate(by_audience):
-            for subscriber in self._recipients(audience):
-                seen_by[subscriber] = (*seen_by.get(subscriber, ()), number)
-        alike: dict[tuple[int, ...], list[Subscriber]] = {}
-        for subscriber, numbers in seen_by.items():
-            alike.setdefault(numbers, []).append(subscriber)
-        for numbers, recipients in alike.items():
-            together = chain.from_iterable(parts[number] for number in numbers)
-            yield recipients, Run(sorted(together, key=attrgetter("position")))
+                seen.setdefault(audience, []).append(EncodedEvent(recorded))
+        return seen
 
     def _reach(self, recorded: RecordedEvent) -> Audience:
         """The event's audience, without a further person who is away or in the room anyway."""

@@ -16,10 +16,10 @@ from campfire.api.auth import Actor, authenticated, require_same_origin
 from campfire.api.feed import frames
 from campfire.api.feed.cursor import LastSeen, Start
 from campfire.api.feed.frames import ClientFrame, Enter, Leave, Post, Read, Ref, Run, Signal, Typing
-from campfire.api.feed.hub import MOST_WAITING, RESTARTING, SLOW_CONSUMER
 from campfire.api.feed.leases import Lease
 from campfire.api.feed.query import last_seen
 from campfire.api.feed.silence import notice_silence
+from campfire.api.feed.subscriber import MOST_WAITING, RESTARTING, SLOW_CONSUMER
 from campfire.api.keys import ACTIVITY, ENGINE, HUB, RATE_LIMITER, REQUEST_ID
 from campfire.api.posting import post_message
 from campfire.api.problems import problem_from
