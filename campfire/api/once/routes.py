@@ -13,8 +13,9 @@ from campfire.api.messages import change_message
 from campfire.api.once.shapes import boost_shape, message_shape, origin_of
 from campfire.api.posting import post_message
 from campfire.api.routes import answer, no_content, raw_body
+from campfire.api.short_numbers import numbered_room, short_number
 from campfire.api.uploads import Form, receive_form
-from campfire.domain.errors import MessageNotFound, PermissionDenied, RoomNotFound, ValidationFailed
+from campfire.domain.errors import MessageNotFound, PermissionDenied, ValidationFailed
 from campfire.domain.messages import decide_delete, decide_edit
 from campfire.domain.states import RoomState
 from campfire.domain.uploads import upload_finished
@@ -25,8 +26,6 @@ from projections.queries.messages import MessageRow
 
 PAGE = 40
 _TEXT_PARTS = ("body", "message[body]")
-_LONGEST_NUMBER = 18
-"""Digits; what is longer is no position."""
 
 
 async def list_messages(request: web.Request) -> web.Response:
@@ -34,9 +33,9 @@ async def list_messages(request: web.Request) -> web.Response:
     bot_id, room = _caller(request)
     read_models = request.app[ENGINE].read_models
     if "before" in request.query:
-        rows = await messages.before(read_models, await _message(request, room, request.query["before"]), PAGE + 1)
+        rows = await messages.before(read_models, await _place(request, room, request.query["before"]), PAGE + 1)
     elif "after" in request.query:
-        rows = await messages.after(read_models, await _message(request, room, request.query["after"]), PAGE + 1)
+        rows = await messages.after(read_models, await _place(request, room, request.query["after"]), PAGE + 1)
     else:
         rows = await messages.latest(read_models, room.id, PAGE + 1)
     goes_forward = "after" in request.query and "before" not in request.query
@@ -74,7 +73,7 @@ async def post(request: web.Request) -> web.Response:
 async def edit(request: web.Request) -> web.Response:
     bot_id, room = _caller(request)
     engine = request.app[ENGINE]
-    row = await _message(request, room, request.match_info["message_number"])
+    row = await _message(request, room)
     text = await _text(request)
     await change_message(
         engine,
@@ -83,14 +82,14 @@ async def edit(request: web.Request) -> web.Response:
             engine.directory, message, actor_id=bot_id, body=text, truncate=True, at=engine.clock.now_ms()
         ),
     )
-    row = await _message(request, room, request.match_info["message_number"])
+    row = await _message(request, room)
     return answer(message_shape(request, room, await message_view(engine.read_models, row, bot_id)))
 
 
 async def delete(request: web.Request) -> web.Response:
     bot_id, room = _caller(request)
     engine = request.app[ENGINE]
-    row = await _message(request, room, request.match_info["message_number"])
+    row = await _message(request, room)
     await change_message(
         engine,
         row.id,
@@ -101,7 +100,7 @@ async def delete(request: web.Request) -> web.Response:
 
 async def add_boost(request: web.Request) -> web.Response:
     bot_id, room = _caller(request)
-    row = await _message(request, room, request.match_info["message_number"])
+    row = await _message(request, room)
     boost, position = await give_boost(request.app[ENGINE], row.id, await _text(request), bot_id)
     shown = boost_shape(request, room, message_number=row.position, number=position, boost=boost_view(boost))
     return answer(shown, 201)
@@ -110,8 +109,8 @@ async def add_boost(request: web.Request) -> web.Response:
 async def remove_boost(request: web.Request) -> web.Response:
     bot_id, room = _caller(request)
     engine = request.app[ENGINE]
-    row = await _message(request, room, request.match_info["message_number"])
-    boost = await boost_at(engine.read_models, _number(request.match_info["boost_number"]))
+    row = await _message(request, room)
+    boost = await boost_at(engine.read_models, short_number(request.match_info["boost_number"]))
     await take_boost_back(engine, boost, row.id, bot_id)
     return no_content()
 
@@ -140,11 +139,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
 def _caller(request: web.Request) -> tuple[str, RoomState]:
     """The bot, and the room that it is a member of. Raises `AUTHENTICATION_REQUIRED`, `RoomNotFound`."""
     bot_id = _bot(request)
-    directory = request.app[ENGINE].directory
-    room = directory.room_numbered(_number(request.match_info["room_number"]))
-    if not directory.is_member(room.id, bot_id):
-        raise RoomNotFound("There is no room with this id.")  # as there: nothing tells that it exists
-    return bot_id, room
+    return bot_id, numbered_room(request.app[ENGINE].directory, request.match_info["room_number"], bot_id)
 
 
 def _bot(request: web.Request) -> str:
@@ -154,16 +149,24 @@ def _bot(request: web.Request) -> str:
     return bot.user_id
 
 
-async def _message(request: web.Request, room: RoomState, number: str) -> MessageRow:
-    """The message of this number in this room. Raises `MessageNotFound`.
-
-    One that was deleted still is a place to go on from, but nothing that could be changed.
-    """
-    row = await messages.at_position(request.app[ENGINE].read_models, _number(number))
-    is_place = "message_number" not in request.match_info
-    if row is None or row.room_id != room.id or (row.deleted_at is not None and not is_place):
-        raise MessageNotFound("There is no such message in this room.")
+async def _message(request: web.Request, room: RoomState) -> MessageRow:
+    """The message in the address, as it stands in this room. Raises `MessageNotFound`, also for a deleted one."""
+    row = await _place(request, room, request.match_info["message_number"])
+    if row.deleted_at is not None:
+        raise _no_such_message()
     return row
+
+
+async def _place(request: web.Request, room: RoomState, number: str) -> MessageRow:
+    """The place in the room's history to go on from, also that of a deleted message. Raises `MessageNotFound`."""
+    row = await messages.at_position(request.app[ENGINE].read_models, short_number(number))
+    if row is None or row.room_id != room.id:
+        raise _no_such_message()
+    return row
+
+
+def _no_such_message() -> MessageNotFound:
+    return MessageNotFound("There is no such message in this room.")
 
 
 async def _text(request: web.Request) -> str:
@@ -173,11 +176,6 @@ async def _text(request: web.Request) -> str:
         raise ValidationFailed(
             "The body must be text in UTF-8.", errors=[{"field": "body", "message": "is not UTF-8"}]
         ) from error
-
-
-def _number(text: str) -> int:
-    """A position; 0, where nothing ever is, for what is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else 0
 
 
 def _next_page(request: web.Request, page: Sequence[MessageRow], *, goes_forward: bool) -> str:
