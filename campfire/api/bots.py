@@ -1,7 +1,6 @@
 """Bots: made and looked after by administrators; their commands, for everybody."""
 
-from typing import Any
-
+import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
@@ -50,8 +49,9 @@ async def create_bot(request: web.Request) -> web.Response:
         return events
 
     await engine.perform(decide)
+    shown = _view(engine.directory, engine.directory.bots[bot_id])
     key = _key(engine.directory, bot_id, token)
-    return answer(schemas.BotWithKey(**_fields(engine.directory, engine.directory.bots[bot_id]), key=key), 201)
+    return answer(schemas.BotWithKey(**msgspec.structs.asdict(shown), key=key), 201)
 
 
 async def list_bots(request: web.Request) -> web.Response:
@@ -166,23 +166,19 @@ def _key(directory: Directory, bot_id: str, token: str) -> str:
 
 
 def _view(directory: Directory, bot: BotState) -> schemas.Bot:
-    return schemas.Bot(**_fields(directory, bot))
-
-
-def _fields(directory: Directory, bot: BotState) -> dict[str, Any]:
     user = directory.users[bot.user_id]
-    return {
-        "id": user.id,
-        "number": user.position,
-        "name": user.name,
-        "bio": user.bio,
-        "status": user.status,
-        "avatar_url": avatar_url(user),
-        "created_at": iso_from_ms(user.created_at),
-        "webhook_url": bot.webhook_url,
-        "commands": _commands(bot),
-        "has_key": bot.token_hash is not None,
-    }
+    return schemas.Bot(
+        id=user.id,
+        number=user.position,
+        name=user.name,
+        bio=user.bio,
+        status=user.status,
+        avatar_url=avatar_url(user),
+        created_at=iso_from_ms(user.created_at),
+        webhook_url=bot.webhook_url,
+        commands=_commands(bot),
+        has_key=bot.token_hash is not None,
+    )
 
 
 def _commands(bot: BotState) -> list[schemas.Command]:

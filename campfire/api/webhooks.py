@@ -3,6 +3,7 @@
 import secrets
 from base64 import b64encode
 
+import msgspec
 from aiohttp import web
 
 from campfire.api import schemas
@@ -48,17 +49,8 @@ async def create_webhook(request: web.Request) -> web.Response:
         return events
 
     await engine.perform(decide)
-    webhook = engine.directory.webhooks[webhook_id]
-    created = schemas.WebhookWithSecret(
-        id=webhook.id,
-        url=webhook.url,
-        events=list(webhook.events),
-        rooms=_rooms(webhook),
-        created_at=iso_from_ms(webhook.created_at),
-        created_by=webhook.created_by,
-        secret=secret,
-    )
-    return answer(created, 201)
+    shown = _view(engine.directory.webhooks[webhook_id])
+    return answer(schemas.WebhookWithSecret(**msgspec.structs.asdict(shown), secret=secret), 201)
 
 
 async def list_webhooks(request: web.Request) -> web.Response:
@@ -128,14 +120,10 @@ def _view(webhook: WebhookState) -> schemas.Webhook:
         id=webhook.id,
         url=webhook.url,
         events=list(webhook.events),
-        rooms=_rooms(webhook),
+        rooms=None if webhook.rooms is None else list(webhook.rooms),
         created_at=iso_from_ms(webhook.created_at),
         created_by=webhook.created_by,
     )
-
-
-def _rooms(webhook: WebhookState) -> list[str] | None:
-    return None if webhook.rooms is None else list(webhook.rooms)
 
 
 _ERRORS = ("PERMISSION_DENIED", "WEBHOOK_NOT_FOUND")

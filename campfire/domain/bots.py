@@ -28,7 +28,7 @@ MOST_COMMANDS = 50
 MAX_DESCRIPTION = 200
 
 _COMMAND_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_COMMAND = re.compile(r"/([a-z0-9][a-z0-9_-]{0,31})(?=\s|$)")
+_COMMAND = re.compile(rf"/({_COMMAND_NAME.pattern})(?=\s|$)")
 
 
 def decide_create_bot(

@@ -10,10 +10,13 @@ from campfire.api.schemas.people import Author
 from campfire.domain.bots import MAX_DESCRIPTION, MOST_COMMANDS
 from campfire.domain.events import UserStatus
 from campfire.domain.people import MAX_BIO
+from campfire.domain.web_addresses import MAX_URL
 
 WebhookUrl = Annotated[
-    str, Meta(min_length=1, max_length=2000, description="http:// or https://", examples=["https://bot.example.com/"])
+    str,
+    Meta(min_length=1, max_length=MAX_URL, description="http:// or https://", examples=["https://bot.example.com/"]),
 ]
+Key = Annotated[str, Meta(description="shown this once", examples=["7-AbC123xyz456"])]
 
 
 class CreateBot(Request, frozen=True, kw_only=True):
@@ -55,23 +58,13 @@ class Bot(Answer, frozen=True, kw_only=True):
     has_key: bool
 
 
-class BotWithKey(Answer, frozen=True, kw_only=True):
-    id: str
-    number: int
-    name: str
-    bio: str
-    status: UserStatus
-    avatar_url: str
-    created_at: Time
-    webhook_url: str | None
-    commands: list[Command]
-    has_key: bool
-    key: Annotated[str, Meta(description="shown this once", examples=["7-AbC123xyz456"])]
+class BotWithKey(Bot, frozen=True, kw_only=True):
+    key: Key
 
 
 class BotKey(Answer, frozen=True, kw_only=True):
     id: str
-    key: Annotated[str, Meta(description="shown this once", examples=["7-AbC123xyz456"])]
+    key: Key
 
 
 class Bots(Answer, frozen=True, kw_only=True):
