@@ -22,6 +22,7 @@ from campfire.errors import CampfireError
 from campfire.exports.account_import import import_account, pieces_of
 from campfire.exports.bringing import Brought, Target, bring_person, bring_room
 from campfire.exports.form import Kind, Manifest, Wanted
+from campfire.exports.progress import Progress
 from campfire.exports.reading import Archive, opened, unusable
 from campfire.exports.steps import Done, Step
 from campfire.exports.taking import take
@@ -30,7 +31,7 @@ from campfire.logging import configure
 from projections.log_access import log_of
 from projections.terminal import progress_bar
 
-Bring = Callable[[Archive, Target, Callable[[int, int], None]], Awaitable[Brought]]
+Bring = Callable[[Archive, Target, Progress], Awaitable[Brought]]
 
 _source = click.argument("source", type=click.Path(exists=True, path_type=Path))
 _target = click.argument("directory", type=click.Path(path_type=Path))
@@ -169,7 +170,7 @@ def _tell_export(manifest: Manifest, directory: Path, as_json: bool) -> None:
 def _bring(settings: Settings, source: Path, kind: Kind, bring: Bring, as_json: bool) -> None:
     configure("warning")
 
-    async def run(archive: Archive, progress: Callable[[int, int], None]) -> Brought:
+    async def run(archive: Archive, progress: Progress) -> Brought:
         async with _target_of(settings) as target:
             return await bring(archive, target, progress)
 

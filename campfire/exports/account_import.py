@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -29,12 +29,11 @@ from campfire.eventlog.verification import verify
 from campfire.eventlog.witness import tip_file_witness
 from campfire.exports.form import Line
 from campfire.exports.privacy import SECRETS, WITHHELD
+from campfire.exports.progress import Progress
 from campfire.exports.reading import Archive, unusable
 from campfire.push_keys import new_key_pair
 from campfire.sealing import Sealer
 from projections.rebuild import rebuild_beside, swap_in
-
-Progress = Callable[[int, int], None]
 
 _AT_ONCE = 1_000
 _CHUNK = 1 << 20

@@ -1,6 +1,6 @@
 """Bringing a proved export of a room or a person in: its files first, then its events, chunk by chunk."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -10,11 +10,11 @@ import msgspec
 from campfire.domain import events as happened
 from campfire.domain.events import Event
 from campfire.exports.form import EVENTS, Line
+from campfire.exports.progress import Progress
 from campfire.exports.reading import Archive, unusable
 from campfire.exports.steps import BeginPerson, BeginRoom, Done, EndRoom, PersonEvents, RoomEvents, Step
 from campfire.iso_times import ms_from_iso
 
-Progress = Callable[[int, int], None]
 _AT_ONCE = 300
 """Lines in a step. One message with its files is at most twenty-one events."""
 
@@ -44,8 +44,8 @@ async def bring_room(archive: Archive, target: Target, progress: Progress) -> Br
     if len(rooms) != 1 or rooms[0].id != manifest.id:
         raise unusable("rooms.ndjson does not say which room it is.")
     room = rooms[0]
-    _require_of(archive, lambda event: getattr(event, "room_id", None) == room.id, "this room")
-    require_files(archive)
+    _require_events_of(archive, room.id)
+    _require_files(archive)
     await _keep_blobs(archive, target)
     begun = await target.take(BeginRoom(room=room, people=archive.people(), at=ms_from_iso(manifest.exported_at)))
     added, total = begun.events, manifest.files[EVENTS].lines
@@ -64,7 +64,7 @@ async def bring_person(archive: Archive, target: Target, progress: Progress) -> 
     first_event = next((event for _, event in archive.events()), None)
     if not isinstance(first_event, happened.UserCreated) or first_event.user_id != manifest.id:
         raise unusable("It does not begin with the person whom it is about.")
-    require_files(archive)
+    _require_files(archive)
     source = f"person:{manifest.files[EVENTS].sha256}"
     emails = {event.email for _, event in archive.events() if isinstance(event, happened.EmailClaimed)}
     begun = await target.take(BeginPerson(user_id=manifest.id, source=source, emails=sorted(emails)))
@@ -77,7 +77,7 @@ async def bring_person(archive: Archive, target: Target, progress: Progress) -> 
     return Brought(manifest.id, manifest.name, added, already_there=not added)
 
 
-def require_files(archive: Archive) -> None:
+def _require_files(archive: Archive) -> None:
     """Refuse an export that names files which it does not hold. Raises `CampfireError` `EXPORT_UNUSABLE`.
 
     Digests are all that a file's content is asked for by: a foreign one would be given to whoever named it.
@@ -101,10 +101,11 @@ def require_files(archive: Archive) -> None:
             raise unusable(f"The file of {what} is not in it.")
 
 
-def _require_of(archive: Archive, belongs: Callable[[Event], bool], what: str) -> None:
+def _require_events_of(archive: Archive, room_id: str) -> None:
+    """Raises `CampfireError` `EXPORT_UNUSABLE`."""
     for line, event in archive.events():
-        if not belongs(event):
-            raise unusable(f"Position {line.position} ({line.topic}) is no event of {what}.")
+        if getattr(event, "room_id", None) != room_id:
+            raise unusable(f"Position {line.position} ({line.topic}) is no event of this room.")
 
 
 def _chunks(archive: Archive, after: int = 0) -> Iterator[tuple[int, list[Line]]]:

@@ -5,7 +5,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -34,8 +34,8 @@ from campfire.exports.form import (
     PersonLine,
     RoomLine,
 )
+from campfire.exports.progress import Progress
 
-Progress = Callable[[int, int], None]
 Shape = TypeVar("Shape")
 
 _LARGEST_MANIFEST = 1 << 20

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
@@ -17,7 +17,7 @@ from campfire.domain.directory import Directory
 from campfire.domain.events import Event
 from campfire.errors import CampfireError
 from campfire.eventlog.codec import EventCodec
-from campfire.eventlog.reader import LogReader, Tip, id_text
+from campfire.eventlog.reader import LogReader, RawRow, Tip, id_text
 from campfire.exports.form import (
     EVENTS,
     FORMAT,
@@ -35,12 +35,10 @@ from campfire.exports.form import (
     SaidLine,
     Wanted,
 )
+from campfire.exports.progress import Progress
 from campfire.exports.selection import Selection, rooms_of, selection
 from campfire.exports.survey import Survey, rows, survey
 from campfire.iso_times import iso_from_ms
-
-Progress = Callable[[int, int], None]
-"""Called with how much is done, and of how much; may raise to stop."""
 
 _encode = msgspec.json.Encoder().encode
 _DIRECT_ROOM = "Direct messages"
@@ -63,11 +61,10 @@ def write_export(
 ) -> Manifest:
     """Write what is `wanted` into the new directory `target` (mode 700, files 600) and return its manifest.
 
-    Holds ids of what was deleted or edited in memory, and no texts. `find` says by the
-    state of things which room or person is meant. `link_blobs` puts blobs in by hard links, for
-    a copy in the data directory that soon goes again. Blocks: use a thread. Raises `CampfireError`
-    `ROOM_NOT_FOUND`, `USER_NOT_FOUND`; `LogDamaged`, `UnknownTopic`, `OSError`. What was written by then stays
-    for the caller to remove.
+    Holds ids of what was deleted or edited in memory, and no texts. `find` says by the state of things which room
+    or person is meant. `link_blobs` puts blobs in by hard links, for a copy in the data directory that soon goes
+    again. Blocks: use a thread. Raises `CampfireError` `ROOM_NOT_FOUND`, `USER_NOT_FOUND`; `LogDamaged`,
+    `UnknownTopic`, `OSError`. What was written by then stays for the caller to remove.
     """
     reader = LogReader(settings.events_path)
     try:
@@ -120,7 +117,7 @@ class _Table:
         self._hash = sha256()
         self._lines = self._bytes = 0
 
-    def add(self, line: Any) -> None:
+    def add(self, line: msgspec.Struct) -> None:
         raw = _encode(line) + b"\n"
         self._file.write(raw)
         self._hash.update(raw)
@@ -158,7 +155,7 @@ class _Export:
                 self._tables[name] = _Table(files.enter_context(_private(self._target / name)))
             yield
 
-    def take(self, row: Any) -> None:
+    def take(self, row: RawRow) -> None:
         chosen = self._selection.choose(row)
         if chosen is None:
             return
