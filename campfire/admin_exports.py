@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from campfire.blobs.store import BlobStore
+from campfire.blobs.store import BlobStore, is_disk_full
 from campfire.clock import SystemClock
 from campfire.command_line import EXIT_CODES_HELP, data_option, json_option, print_json, settings_from, telling_errors
 from campfire.config import Settings
@@ -241,7 +241,8 @@ def _told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CampfireError("CONFIGURATION_INVALID", f"The files cannot be used: {error}.") from error
+        code = "DISK_FULL" if is_disk_full(error) else "CONFIGURATION_INVALID"
+        raise CampfireError(code, f"The files cannot be used: {error}.") from error
 
 
 def _room_id(directory: Directory, room: str) -> str:

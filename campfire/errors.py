@@ -206,7 +206,7 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
         422,
         "The export cannot be imported",
         False,
-        "Nothing of it was taken. Fetch it again, and do not change its files.",
+        "Fetch it again, and do not change its files. What an import had taken before stays.",
     ),
     ErrorKind(
         "DATA_DIRECTORY_IN_USE",

@@ -60,7 +60,7 @@ class BlobStore:
             await in_thread(lambda: self._keep(incoming))
             return Blob(incoming.digest, size)
         except OSError as error:
-            if error.errno in _FULL:
+            if is_disk_full(error):
                 raise CampfireError("DISK_FULL", retry_after=5) from error
             raise
         finally:
@@ -133,6 +133,11 @@ class BlobStore:
                 incoming.path.rename(place)
         # Also when it was there: who put it there may not have come this far yet.
         sync_directory(place.parent)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether there was no room for what was to be written, on the disk or in somebody's quota."""
+    return error.errno in _FULL
 
 
 async def _receive(chunks: AsyncIterable[bytes], limit: int, incoming: IncomingFile) -> int:

@@ -50,10 +50,14 @@ def begin(engine: Engine, step: BeginPerson) -> Done:
 
 
 async def take_events(engine: Engine, step: PersonEvents) -> Done:
-    """Add the next lines. Raises `CampfireError` `EXPORT_UNUSABLE`, and what `Engine.append` raises."""
+    """Add the next lines. Raises `CampfireError`: `EXPORT_UNUSABLE`, `SERVER_BUSY` if somebody else adds them too,
+    and what `Engine.append` raises.
+    """
     known = engine.directory.imports.get(step.source)
     if (known.lines if known is not None else 0) != step.first - 1:
-        raise unusable("Another run is importing this person; wait for it to end, and try again.")
+        raise CampfireError(
+            "SERVER_BUSY", "Another run is importing this person; wait for it to end, and try again.", retry_after=30
+        )
     new = _Brought(engine, step).events()
     await asyncio.to_thread(_require_own, engine, step.user_id, new)
     lines = step.first - 1 + len(step.lines)

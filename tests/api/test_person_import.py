@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from exports_support.content import GONE, admin_beside, all_bytes, fill, lines, must, refit, say, upload
+from exports_support.content import GONE, PASSWORD, admin_beside, all_bytes, fill, lines, must, refit, say, upload
 
 from campfire.admin_exports import Offline
 from campfire.errors import CampfireError
 from campfire.exports.bringing import Brought, bring_person
 from campfire.exports.reading import opened
-from campfire.exports.steps import Done, Step
+from campfire.exports.steps import Done, PersonEvents, Step
+from campfire.exports.taking import take
 
 if TYPE_CHECKING:
     from tests.api.conftest import Chat, Client, OpenChat
@@ -92,22 +93,26 @@ async def test_an_imported_person_exports_the_same(full: "Chat", elsewhere: "Cha
 async def test_the_person_can_come_in_and_find_what_they_wrote(
     full: "Chat", bob: "Client", elsewhere: "Chat", tmp_path: Path
 ) -> None:
-    """With a password chosen anew; in closed rooms with the names that they had."""
-    await elsewhere.set_up()
+    """With a password chosen anew, and no other; in closed rooms with the names that they had."""
+    grace = await elsewhere.set_up()
     await brought(elsewhere, await exported(full, tmp_path / "export"))
     user = elsewhere.engine.directory.user_by_email("bob@example.com")
     assert user is not None and user.id == bob.user["id"] and user.can_sign_in and user.role == "member"
-    guessed = {"email": "bob@example.com", "password": "correct horse battery"}
-    assert (await elsewhere.nobody().post("/api/v1/sessions", guessed)).status == 401
-    guessed["password"] = "a password that nobody has"
-    assert (await elsewhere.nobody().post("/api/v1/sessions", guessed)).status == 401
+    nobody, known = elsewhere.nobody(), {"email": "bob@example.com", "password": PASSWORD}
+    assert (await nobody.post("/api/v1/sessions", known)).status == 401
     assert (await elsewhere.with_token(bob.token or "").get("/api/v1/me")).status == 401
+    link = await must(grace.post(f"/api/v1/users/{user.id}/password-resets"))
+    await must(nobody.post(f"/api/v1/password-resets/{link['token']}", {"password": "another good one"}))
+    signed_in = await must(nobody.post("/api/v1/sessions", known | {"password": "another good one"}))
     rooms = [elsewhere.engine.directory.rooms[each] for each in elsewhere.engine.directory.rooms_of(user.id)]
     assert {(room.name, room.kind) for room in rooms} == {
         ("All Talk", "closed"),
         ("Den", "closed"),
         ("Direct messages", "closed"),
     }
+    [den] = [room for room in rooms if room.name == "Den"]
+    said = await must(elsewhere.with_token(signed_in["token"]).get(f"/api/v1/rooms/{den.id}/messages"))
+    assert [message["body"] for message in said["messages"]] == ["in the den"]
 
 
 async def test_the_same_person_twice_adds_nothing(full: "Chat", elsewhere: "Chat", tmp_path: Path) -> None:
@@ -148,6 +153,14 @@ async def test_an_interrupted_import_goes_on_where_it_was(
             deaths += 1
     assert deaths > 2
     assert content(await exported(elsewhere, tmp_path / "again")) == content(export)
+
+
+async def test_a_second_run_waits_for_the_first(elsewhere: "Chat") -> None:
+    """Neither adds lines that the other has taken; what has to be done about it is to wait."""
+    step = PersonEvents(user_id="u", source="person:another", first=301, lines=[], rooms=[])
+    with pytest.raises(CampfireError, match="Another run") as refused:
+        await take(elsewhere.engine, step)
+    assert refused.value.code == "SERVER_BUSY"
 
 
 async def test_nobody_becomes_an_administrator_by_an_import(

@@ -1,5 +1,6 @@
 """Exports and imports as they are typed: beside a server that runs, killed, and without one."""
 
+import errno
 import json
 import os
 import sqlite3
@@ -165,6 +166,20 @@ def test_what_cannot_be_exported_is_told(imports: "Imports", room: str, tmp_path
         assert result.exit_code == 1 and result.stderr.startswith(f"{code}: ")
     result = admin("export", "account", tmp_path / "export", "--data", tmp_path / "nowhere")
     assert result.exit_code == 1 and result.stderr.startswith("NOT_FOUND: ")
+    assert {path.name for path in tmp_path.iterdir()} == {"data"}
+
+
+def test_a_full_disk_is_told_as_one(
+    imports: "Imports", room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To make room is what helps, not to look for a wrong setting."""
+
+    def full(*_arguments: Any, **_options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("campfire.admin_exports.write_export", full)
+    result = admin("export", "account", tmp_path / "export", "--data", imports.data)
+    assert result.exit_code == 1 and result.stderr.startswith("DISK_FULL: ")
     assert {path.name for path in tmp_path.iterdir()} == {"data"}
 
 
