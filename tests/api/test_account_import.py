@@ -1,6 +1,7 @@
 """The whole account, exported and brought into an empty data directory."""
 
 import gzip
+import io
 import sqlite3
 import tarfile
 from base64 import b64decode
@@ -171,6 +172,20 @@ def _with(number: int, **changes: object) -> Damage:
     return _rewritten(lambda all_lines: [each | changes if n == number else each for n, each in enumerate(all_lines)])
 
 
+def _only(topic: str) -> Damage:
+    def change(all_lines: list[dict]) -> list[dict]:  # type: ignore[type-arg]
+        kept = [each for each in all_lines if each["topic"] == topic]
+        return [each | {"position": number} for number, each in enumerate(kept, 1)]
+
+    return _rewritten(change)
+
+
+def _the_same_version_twice(export: Path) -> None:
+    all_lines = lines(export, "events.ndjson")
+    all_lines[5] |= {name: all_lines[4][name] for name in ("stream_id", "version")}
+    refit(export, "events.ndjson", all_lines)
+
+
 def _no_manifest(export: Path) -> None:
     (export / "manifest.json").unlink()
 
@@ -181,31 +196,35 @@ def _newer_form(export: Path) -> None:
 
 
 DAMAGES = {
-    "cut short": _cut,
-    "another text": _another_text,
-    "another file": _another_file,
-    "a file missing": _no_file,
-    "a file that is a link": _a_link,
-    "no manifest": _no_manifest,
-    "a newer form": _newer_form,
-    "an unknown event": _with(5, topic="user.possessed"),
-    "fields that make no sense": _with(5, data={"at": "yesterday"}),
-    "a gap": _rewritten(lambda all_lines: all_lines[:7] + all_lines[8:]),
-    "an event twice": _with(5, stream_id="6b9d1f0c-6c0e-5a53-9f53-3f6ac6c0ca3f", version=0),
-    "a time before the last": _with(8, recorded_at=1),
-    "a stream that is none": _with(5, stream_id="../../etc/passwd"),
-    "no beginning": _rewritten(lambda all_lines: [each | {"position": n} for n, each in enumerate(all_lines[9:], 1)]),
+    "cut short": (_cut, "changed or cut short"),
+    "another text": (_another_text, "changed or cut short"),
+    "another file": (_another_file, "does not hold what its name says"),
+    "a file missing": (_no_file, "It should hold"),
+    "a file that is a link": (_a_link, "cannot be read"),
+    "no manifest": (_no_manifest, "There is no manifest.json"),
+    "a newer form": (_newer_form, "It has form 2"),
+    "an unknown event": (_with(5, topic="user.possessed"), "line 6"),
+    "fields that make no sense": (_with(5, data={"at": "yesterday"}), "line 6: no"),
+    "a gap": (_rewritten(lambda all_lines: all_lines[:7] + all_lines[8:]), "it should be position 8"),
+    "an event twice": (_the_same_version_twice, "An event is in it twice"),
+    "a version that is none": (_with(5, version=0), "no event has such a stream, version or time"),
+    "a time before the last": (_with(8, recorded_at=1), "in the order of time"),
+    "a stream that is none": (_with(5, stream_id="../../etc/passwd"), "no event has such a stream, version or time"),
+    "no beginning": (_only("user.created"), "no account was created in it"),
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-async def test_a_damaged_export_is_refused_and_nothing_is_changed(full: "Chat", tmp_path: Path, damage: Damage) -> None:
+@pytest.mark.parametrize(("damage", "said"), DAMAGES.values(), ids=DAMAGES.keys())
+async def test_a_damaged_export_is_refused_and_nothing_is_changed(
+    full: "Chat", tmp_path: Path, damage: Damage, said: str
+) -> None:
     """In a sentence that says what is wrong; the directory is as empty as before."""
     export, other = tmp_path / "export", tmp_path / "other"
     await admin_beside("export", "account", export, "--data", full.engine.settings.data)
     damage(export)
     result = await refused("import", "account", export, "--data", other)
     assert result.exit_code == 1 and result.stderr.startswith("EXPORT_UNUSABLE: "), result.output
+    assert said in result.stderr
     assert not other.exists() or {path.name for path in other.iterdir()} <= {"server.lock"}
 
 
@@ -228,18 +247,22 @@ async def test_a_tar_does_as_well_as_a_directory(full: "Chat", tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("campfire-import")) == []
 
 
-@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "blobs/../../evil", "events.ndjson/x", "server.key"])
+@pytest.mark.parametrize("name", ["../evil", "{outside}/evil", "blobs/../../evil", "events.ndjson/x", "server.key"])
 async def test_a_hostile_tar_writes_nothing(chat: "Chat", ada: "Client", tmp_path: Path, name: str) -> None:
     """No name in it leads anywhere but to the files that an export has."""
-    export = tmp_path / "export"
+    export, outside = tmp_path / "export", tmp_path / "outside"
+    outside.mkdir()
     await admin_beside("export", "account", export, "--data", chat.engine.settings.data)
+    events = (export / "events.ndjson").read_bytes()
     with tarfile.open(tmp_path / "evil.tar", "w") as tar:
         tar.add(export / "manifest.json", "manifest.json")
-        tar.add(export / "events.ndjson", name)
+        entry = tarfile.TarInfo(name.format(outside=outside))  # as it is: `add` would take the first slash away
+        entry.size = len(events)
+        tar.addfile(entry, io.BytesIO(events))
     before = {path.name for path in tmp_path.iterdir()}
     result = await refused("import", "account", tmp_path / "evil.tar", "--data", tmp_path / "other")
-    assert result.exit_code == 1 and "EXPORT_UNUSABLE" in result.stderr
-    assert {path.name for path in tmp_path.iterdir()} == before and not Path("/tmp/evil").exists()
+    assert result.exit_code == 1 and "which no export has at that place" in result.stderr
+    assert {path.name for path in tmp_path.iterdir()} == before and not any(outside.iterdir())
 
 
 async def test_a_data_directory_that_holds_something_is_left_alone(chat: "Chat", ada: "Client", tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from exports_support.content import admin_beside, fill, lines, must, refit, refu
 
 from campfire.admin_exports import Offline
 from campfire.domain.events import LinkPreview, MessagePreviewed, NewEvent, PreviewImage, RecordedEvent
+from campfire.errors import CampfireError
 from campfire.eventlog.verification import verify
 from campfire.exports.bringing import Brought, bring_room
 from campfire.exports.reading import opened
@@ -247,19 +248,9 @@ async def test_an_import_cannot_write_into_another_rooms_messages(
     """An export that claims the id of a message which is elsewhere here is refused."""
     victim = await say(ada, chat.first_room, "mine")
     export = await exported(chat, den, tmp_path / "export")
-    text = (
-        (export / "events.ndjson")
-        .read_text()
-        .replace(
-            next(
-                line["data"]["message_id"]
-                for line in lines(export, "events.ndjson")
-                if line["topic"] == "message.edited"
-            ),
-            victim["id"],
-        )
-    )
+    edited = next(line for line in lines(export, "events.ndjson") if line["topic"] == "message.edited")
+    text = (export / "events.ndjson").read_text().replace(edited["data"]["message_id"], victim["id"])
     refit(export, "events.ndjson", [json.loads(line) for line in text.splitlines()])
-    with pytest.raises(Exception, match="is something else here"):
+    with pytest.raises(CampfireError, match="is something else here"):
         await brought(chat, export)
     assert [each["body"] for each in await seen(ada, chat.first_room)] == ["mine"]
