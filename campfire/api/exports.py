@@ -19,9 +19,7 @@ from campfire.blobs.file_names import content_disposition
 from campfire.blobs.private_directories import make_private
 from campfire.blobs.threads import in_thread
 from campfire.config import Settings
-from campfire.domain.accounts import decide_export_account
-from campfire.domain.errors import PermissionDenied
-from campfire.domain.rooms import may_administer, readable_room
+from campfire.domain.exports import decide_export_account, exportable_room
 from campfire.errors import CampfireError
 from campfire.exports.form import Wanted
 from campfire.exports.tar import tar_of
@@ -73,10 +71,7 @@ async def export_me(request: web.Request) -> web.StreamResponse:
 
 async def export_room(request: web.Request) -> web.StreamResponse:
     actor = authenticated(request)
-    directory = request.app[ENGINE].directory
-    room = readable_room(directory, request.match_info["room_id"], actor.user_id)
-    if room.kind != "direct" and not may_administer(directory, room, actor.user_id):
-        raise PermissionDenied("Only the room's creator or an administrator may export it.")
+    room = exportable_room(request.app[ENGINE].directory, request.match_info["room_id"], actor.user_id)
     wanted = Wanted(kind="room", id=room.id, earlier_texts=actor.is_administrator)
     return await _send(request, actor.user_id, wanted)
 

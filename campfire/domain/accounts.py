@@ -17,7 +17,6 @@ from campfire.domain.errors import (
 from campfire.domain.events import (
     AccountChanged,
     AccountCreated,
-    AccountExported,
     EmailClaimed,
     JoinCodeRotated,
     LogoSet,
@@ -153,15 +152,6 @@ def decide_set_logo(directory: Directory, *, digest: str | None, actor_id: str, 
     """Give the account a picture, or none. Administrators may. Raises `PermissionDenied`."""
     require_administrator(directory, actor_id)
     return [NewEvent(ids.ACCOUNT_STREAM, None, LogoSet(at=at, by=actor_id, digest=digest))]
-
-
-def decide_export_account(directory: Directory, *, actor_id: str, at: int) -> list[NewEvent]:
-    """Put on record, for everybody to see, that somebody takes a copy of everything.
-
-    Administrators may. Raises `PermissionDenied`.
-    """
-    require_administrator(directory, actor_id)
-    return [NewEvent(ids.ACCOUNT_STREAM, None, AccountExported(at=at, by=actor_id))]
 
 
 def session_started(session: NewSession, user_id: str, at: int) -> NewEvent:
