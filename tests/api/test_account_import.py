@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import sqlite3
 import tarfile
 from base64 import b64decode
 from collections.abc import Callable
@@ -23,25 +22,17 @@ from exports_support.content import (
     unpacked,
     upload,
 )
+from projections_support.digests import digests
 
 from campfire.eventlog.reader import LogReader
 from campfire.eventlog.verification import verify
 from campfire.housekeeping.scrubber import Scrubber
-from projections.digest import digest_of
 
 if TYPE_CHECKING:
     from tests.api.conftest import Chat, Client, OpenChat
 
 
 PICTURE = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
-
-
-def digests(data: Path) -> dict[str, str]:
-    connection = sqlite3.connect(f"file:{data / 'campfire.db'}?mode=ro", uri=True)
-    try:
-        return digest_of(connection)
-    finally:
-        connection.close()
 
 
 @pytest.fixture

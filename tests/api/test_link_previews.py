@@ -3,7 +3,6 @@
 import asyncio
 import io
 import os
-import sqlite3
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -23,6 +22,7 @@ from link_previews_support.looking import (
 )
 from link_previews_support.site import Site, a_site
 from PIL import Image
+from projections_support.digests import digests
 
 from campfire.blobs.store import BlobStore
 from campfire.eventlog.verification import verify
@@ -180,7 +180,7 @@ async def test_after_a_scrub_no_file_holds_a_title(chat: "Chat", ada: "Client", 
     assert await Scrubber(chat.engine).sweep(at_once=True) == 1
     assert files_with(data, "quetzalcoatl") == files_with(data, "xiuhtecuhtli") == []
     assert verify(chat.engine.reader) == chat.engine.reader.tip()
-    assert await rebuilt_digests(chat, tmp_path) == live_digests(chat)
+    assert await rebuilt_digests(chat, tmp_path) == digests(chat.engine.settings.data)
 
 
 def files_with(directory: Path, word: str) -> list[str]:
@@ -188,19 +188,11 @@ def files_with(directory: Path, word: str) -> list[str]:
     return [path.name for path in directory.rglob("*") if path.is_file() and wanted in path.read_bytes().lower()]
 
 
-def live_digests(chat: "Chat") -> dict[str, str]:
-    live = sqlite3.connect(f"file:{chat.engine.settings.read_models_path}?mode=ro", uri=True)
-    try:
-        return digest_of(live)
-    finally:
-        live.close()
-
-
 async def rebuilt_digests(chat: "Chat", aside: Path) -> dict[str, str]:
     rebuilt = await asyncio.to_thread(rebuild_beside, chat.engine.reader, aside / "rebuilt.db")
-    digests = digest_of(rebuilt.connection)
+    found = digest_of(rebuilt.connection)
     rebuilt.close()
-    return digests
+    return found
 
 
 async def test_a_rebuild_shows_the_same_previews(chat: "Chat", ada: "Client", site: Site) -> None:
@@ -212,7 +204,7 @@ async def test_a_rebuild_shows_the_same_previews(chat: "Chat", ada: "Client", si
     await shown(ada, message_id, "Quetzalcoatl tea")
     await all_looked_at(chat, ada, site)
     asked = len(site.asked)
-    live = live_digests(chat)
+    live = digests(chat.engine.settings.data)
     assert await chat.engine.rebuild() == live
     assert await previews_of(ada, message_id) == before[:1] and len(site.asked) == asked
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from exports_support.content import GONE, PASSWORD, admin_beside, all_bytes, fill, lines, must, refit, say, upload
+from exports_support.dying import Died, Dying
 
 from campfire.admin_exports import Offline
 from campfire.errors import CampfireError
 from campfire.exports.bringing import Brought, bring_person
 from campfire.exports.reading import opened
-from campfire.exports.steps import Done, PersonEvents, Step
+from campfire.exports.steps import PersonEvents
 from campfire.exports.taking import take
 
 if TYPE_CHECKING:
@@ -35,24 +36,6 @@ async def full(chat: "Chat", ada: "Client", bob: "Client", eve: "Client") -> "Ch
 async def elsewhere(open_chat: "OpenChat", tmp_path: Path) -> AsyncIterator["Chat"]:
     async with open_chat(data=tmp_path / "elsewhere") as chat:
         yield chat
-
-
-class Died(Exception):
-    """What a kill is to a test."""
-
-
-class Dying(Offline):
-    """Takes three steps, and no more."""
-
-    def __init__(self, chat: "Chat") -> None:
-        super().__init__(chat.engine)
-        self._left = 3
-
-    async def take(self, step: Step) -> Done:
-        if not self._left:
-            raise Died
-        self._left -= 1
-        return await super().take(step)
 
 
 async def exported(chat: "Chat", target: Path, email: str = "bob@example.com") -> Path:
@@ -147,7 +130,7 @@ async def test_an_interrupted_import_goes_on_where_it_was(
     while True:
         try:
             with opened(export, "person", lambda _done, _total: None) as archive:
-                await bring_person(archive, Dying(elsewhere), lambda _done, _total: None)
+                await bring_person(archive, Dying(elsewhere.engine, steps=3), lambda _done, _total: None)
             break
         except Died:
             deaths += 1

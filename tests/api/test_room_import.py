@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from exports_support.content import admin_beside, fill, lines, must, refit, refused, say, seen, signed_in
+from exports_support.dying import Died, Dying
 
 from campfire.admin_exports import Offline
 from campfire.domain.events import LinkPreview, MessagePreviewed, NewEvent, PreviewImage, RecordedEvent
@@ -15,7 +16,6 @@ from campfire.errors import CampfireError
 from campfire.eventlog.verification import verify
 from campfire.exports.bringing import Brought, bring_room
 from campfire.exports.reading import opened
-from campfire.exports.steps import Done, Step
 from campfire.housekeeping.scrubber import Scrubber
 from outbox.planner import Endpoint, plan
 
@@ -51,24 +51,6 @@ async def emptied(chat: "Chat", room: str) -> None:
     async with asyncio.timeout(20):
         while not chat.engine.directory.rooms[room].emptied:
             await asyncio.sleep(0.01)
-
-
-class Died(Exception):
-    """What a kill is to a test."""
-
-
-class Dying(Offline):
-    """Takes so many steps, and no more."""
-
-    def __init__(self, chat: "Chat", steps: int) -> None:
-        super().__init__(chat.engine)
-        self._left = steps
-
-    async def take(self, step: Step) -> Done:
-        if not self._left:
-            raise Died
-        self._left -= 1
-        return await super().take(step)
 
 
 async def exported(chat: "Chat", room: str, target: Path) -> Path:
@@ -164,7 +146,7 @@ async def test_an_interrupted_import_goes_on(
     while True:
         try:
             with opened(export, "room", lambda _done, _total: None) as archive:
-                await bring_room(archive, Dying(elsewhere, steps), lambda _done, _total: None)
+                await bring_room(archive, Dying(elsewhere.engine, steps), lambda _done, _total: None)
             break
         except Died:
             steps += 1

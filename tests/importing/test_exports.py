@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from exports_support.content import PASSWORD, admin, admin_beside, lines
 from faults_support.server_process import ServerProcess
+from projections_support.digests import digests
 
 from campfire.config import Settings
 from campfire.domain.events import ImportProgressed, WebhookCreated
@@ -20,7 +20,6 @@ from campfire.engine import Engine
 from campfire.eventlog.reader import LogReader
 from outbox.ledger import Ledger
 from outbox.planner import Planner
-from projections.digest import digest_of
 
 if TYPE_CHECKING:
     from tests.importing.conftest import Imports
@@ -63,14 +62,6 @@ def room(imports: "Imports", server: ServerProcess) -> str:
     ada.call("POST", "/api/v1/webhooks", {"url": "https://example.com/hook", "events": ["message.posted"]})
     ada.call("POST", f"/api/v1/rooms/{room_id}/messages", {"body": "a webhook hears this"})
     return room_id
-
-
-def digests(data: Path) -> dict[str, str]:
-    connection = sqlite3.connect(data / "campfire.db")
-    try:
-        return digest_of(connection)
-    finally:
-        connection.close()
 
 
 def killed_at(step: int, export: Path, data: Path) -> bool:
