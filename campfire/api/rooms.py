@@ -1,15 +1,14 @@
-"""Rooms and their members."""
+"""Rooms: made, shown, changed, read, and brought to their end."""
 
 from aiohttp import web
 
 from campfire.api import schemas
 from campfire.api.auth import authenticated
 from campfire.api.keys import ENGINE, REMOVER
-from campfire.api.routes import Query, Route, answer, body_of, flag, list_answer, no_content
-from campfire.api.views import room_view, user_view
+from campfire.api.routes import Query, Route, answer, body_of, flag, no_content
+from campfire.api.views import room_view
 from campfire.domain import ids
 from campfire.domain.errors import MessageNotFound, ValidationFailed
-from campfire.domain.memberships import decide_add_member, decide_remove_member, decide_set_involvement
 from campfire.domain.reading import decide_read
 from campfire.domain.rooms import (
     decide_archive_room,
@@ -58,14 +57,14 @@ async def create_room(request: web.Request) -> web.Response:
             at=engine.clock.now_ms(),
         )
     )
-    return await _shown(engine, room_id, actor.user_id, 201 if recorded else 200)
+    return await room_answer(engine, room_id, actor.user_id, 201 if recorded else 200)
 
 
 async def read_room(request: web.Request) -> web.Response:
     actor = authenticated(request)
     engine = request.app[ENGINE]
     room = readable_room(engine.directory, request.match_info["room_id"], actor.user_id)
-    return await _shown(engine, room.id, actor.user_id)
+    return await room_answer(engine, room.id, actor.user_id)
 
 
 async def change_room(request: web.Request) -> web.Response:
@@ -83,7 +82,7 @@ async def change_room(request: web.Request) -> web.Response:
             at=engine.clock.now_ms(),
         )
     )
-    return await _shown(engine, room_id, actor.user_id)
+    return await room_answer(engine, room_id, actor.user_id)
 
 
 async def archive_room(request: web.Request) -> web.Response:
@@ -93,7 +92,7 @@ async def archive_room(request: web.Request) -> web.Response:
     await engine.perform(
         lambda: decide_archive_room(engine.directory, room_id=room_id, actor_id=actor.user_id, at=engine.clock.now_ms())
     )
-    return await _shown(engine, room_id, actor.user_id)
+    return await room_answer(engine, room_id, actor.user_id)
 
 
 async def reopen_room(request: web.Request) -> web.Response:
@@ -103,7 +102,7 @@ async def reopen_room(request: web.Request) -> web.Response:
     await engine.perform(
         lambda: decide_reopen_room(engine.directory, room_id=room_id, actor_id=actor.user_id, at=engine.clock.now_ms())
     )
-    return await _shown(engine, room_id, actor.user_id)
+    return await room_answer(engine, room_id, actor.user_id)
 
 
 async def delete_room(request: web.Request) -> web.Response:
@@ -114,63 +113,6 @@ async def delete_room(request: web.Request) -> web.Response:
         lambda: decide_delete_room(engine.directory, room_id=room_id, actor_id=actor.user_id, at=engine.clock.now_ms())
     )
     request.app[REMOVER].look_soon()
-    return no_content()
-
-
-async def set_involvement(request: web.Request) -> web.Response:
-    actor = authenticated(request)
-    engine = request.app[ENGINE]
-    wanted = await body_of(request, schemas.SetInvolvement)
-    room_id = request.match_info["room_id"]
-    await engine.perform(
-        lambda: decide_set_involvement(
-            engine.directory,
-            room_id=room_id,
-            user_id=actor.user_id,
-            involvement=wanted.involvement,
-            at=engine.clock.now_ms(),
-        )
-    )
-    return await _shown(engine, room_id, actor.user_id)
-
-
-async def list_members(request: web.Request) -> web.Response:
-    actor = authenticated(request)
-    directory = request.app[ENGINE].directory
-    room = readable_room(directory, request.match_info["room_id"], actor.user_id)
-    members = sorted((directory.users[user_id] for user_id in room.members), key=lambda user: user.name.casefold())
-    return await list_answer("members", members, user_view)
-
-
-async def add_member(request: web.Request) -> web.Response:
-    actor = authenticated(request)
-    engine = request.app[ENGINE]
-    wanted = await body_of(request, schemas.AddMember)
-    room_id = request.match_info["room_id"]
-    await engine.perform(
-        lambda: decide_add_member(
-            engine.directory,
-            room_id=room_id,
-            user_id=wanted.user_id,
-            actor_id=actor.user_id,
-            at=engine.clock.now_ms(),
-        )
-    )
-    return await _shown(engine, room_id, actor.user_id)
-
-
-async def remove_member(request: web.Request) -> web.Response:
-    actor = authenticated(request)
-    engine = request.app[ENGINE]
-    await engine.perform(
-        lambda: decide_remove_member(
-            engine.directory,
-            room_id=request.match_info["room_id"],
-            user_id=request.match_info["user_id"],
-            actor_id=actor.user_id,
-            at=engine.clock.now_ms(),
-        )
-    )
     return no_content()
 
 
@@ -192,7 +134,8 @@ async def mark_read(request: web.Request) -> web.Response:
     return no_content()
 
 
-async def _shown(engine: Engine, room_id: str, user_id: str, status: int = 200) -> web.Response:
+async def room_answer(engine: Engine, room_id: str, user_id: str, status: int = 200) -> web.Response:
+    """The room as somebody sees it now, with its members."""
     counts = await unread.counts(engine.read_models, user_id)
     room = engine.directory.rooms[room_id]
     shown = room_view(engine.directory, room, user_id, unread=counts.get(room_id, unread.NOTHING), with_members=True)
@@ -213,8 +156,8 @@ async def _place_in(engine: Engine, room_id: str, wanted: schemas.MarkRead) -> i
     return row.position
 
 
-_ROOM = ("ROOM_NOT_FOUND", "ROOM_ACCESS_DENIED")
-_ADMINISTERED = (*_ROOM, "PERMISSION_DENIED", "ROOM_ARCHIVED")
+ROOM_ERRORS = ("ROOM_NOT_FOUND", "ROOM_ACCESS_DENIED")
+ADMINISTERED_ERRORS = (*ROOM_ERRORS, "PERMISSION_DENIED", "ROOM_ARCHIVED")
 
 ROUTES = (
     Route(
@@ -234,7 +177,7 @@ ROUTES = (
         body=schemas.CreateRoom,
         errors=("USER_NOT_FOUND", "PERMISSION_DENIED", "ROOM_BEING_DELETED"),
     ),
-    Route("GET", "/api/v1/rooms/{room_id}", read_room, "One room", {200: schemas.Room}, errors=_ROOM),
+    Route("GET", "/api/v1/rooms/{room_id}", read_room, "One room", {200: schemas.Room}, errors=ROOM_ERRORS),
     Route(
         "PATCH",
         "/api/v1/rooms/{room_id}",
@@ -242,7 +185,7 @@ ROUTES = (
         "Rename a room, open it to everybody, or close it",
         {200: schemas.Room},
         body=schemas.ChangeRoom,
-        errors=_ADMINISTERED,
+        errors=ADMINISTERED_ERRORS,
     ),
     Route(
         "DELETE",
@@ -250,7 +193,7 @@ ROUTES = (
         delete_room,
         "Delete a room with everything said in it",
         {204: None},
-        errors=(*_ROOM, "PERMISSION_DENIED"),
+        errors=(*ROOM_ERRORS, "PERMISSION_DENIED"),
     ),
     Route(
         "POST",
@@ -258,7 +201,7 @@ ROUTES = (
         archive_room,
         "Archive a room: readable, but closed",
         {200: schemas.Room},
-        errors=_ADMINISTERED,
+        errors=ADMINISTERED_ERRORS,
     ),
     Route(
         "DELETE",
@@ -266,41 +209,7 @@ ROUTES = (
         reopen_room,
         "Bring an archived room back",
         {200: schemas.Room},
-        errors=_ADMINISTERED,
-    ),
-    Route(
-        "PUT",
-        "/api/v1/rooms/{room_id}/involvement",
-        set_involvement,
-        "What I want to hear of a room",
-        {200: schemas.Room},
-        body=schemas.SetInvolvement,
-        errors=_ROOM,
-    ),
-    Route(
-        "GET",
-        "/api/v1/rooms/{room_id}/members",
-        list_members,
-        "Who is in a room",
-        {200: schemas.Members},
-        errors=_ROOM,
-    ),
-    Route(
-        "POST",
-        "/api/v1/rooms/{room_id}/members",
-        add_member,
-        "Add somebody, or join an open room",
-        {200: schemas.Room},
-        body=schemas.AddMember,
-        errors=(*_ADMINISTERED, "USER_NOT_FOUND"),
-    ),
-    Route(
-        "DELETE",
-        "/api/v1/rooms/{room_id}/members/{user_id}",
-        remove_member,
-        "Remove somebody, or leave",
-        {204: None},
-        errors=(*_ADMINISTERED, "USER_NOT_FOUND"),
+        errors=ADMINISTERED_ERRORS,
     ),
     Route(
         "POST",
@@ -309,6 +218,6 @@ ROUTES = (
         "I have read up to a position or a message",
         {204: None},
         body=schemas.MarkRead,
-        errors=(*_ROOM, "MESSAGE_NOT_FOUND"),
+        errors=(*ROOM_ERRORS, "MESSAGE_NOT_FOUND"),
     ),
 )
