@@ -10,7 +10,9 @@ from campfire.clock import ManualClock
 from campfire.domain.events import PresenceEntered, PresenceLeft, ReadPositionMoved
 
 if TYPE_CHECKING:
-    from tests.api_feed.conftest import Person, Server, Socket
+    from feed_support.listening import Socket
+
+    from tests.api_feed.conftest import Person, Server
 
 
 @pytest.fixture

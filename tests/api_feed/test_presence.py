@@ -11,7 +11,9 @@ from campfire.domain import events as happened
 from campfire.errors import CampfireError
 
 if TYPE_CHECKING:
-    from tests.api_feed.conftest import Person, Server, Socket
+    from feed_support.listening import Socket
+
+    from tests.api_feed.conftest import Person, Server
 
 
 @pytest.fixture

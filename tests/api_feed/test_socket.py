@@ -10,7 +10,9 @@ import aiohttp
 import pytest
 
 if TYPE_CHECKING:
-    from tests.api_feed.conftest import Person, Server, Socket
+    from feed_support.listening import Socket
+
+    from tests.api_feed.conftest import Person, Server
 
 SECONDS = 10
 

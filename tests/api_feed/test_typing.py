@@ -8,7 +8,9 @@ from campfire.api.feed import typing as typing_module
 from campfire.clock import ManualClock
 
 if TYPE_CHECKING:
-    from tests.api_feed.conftest import Person, Server, Socket
+    from feed_support.listening import Socket
+
+    from tests.api_feed.conftest import Person, Server
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.api_feed.conftest import Person, Server, Socket
+    from feed_support.listening import Socket
+
+    from tests.api_feed.conftest import Person, Server
 
 
 async def _seen_by_now(socket: "Socket", person: "Person") -> list[str]:
