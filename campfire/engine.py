@@ -66,6 +66,7 @@ class Engine:
         self.position = recorder.tip.position
         self.directory = Directory()
         self.subscribers: list[Callable[[CommittedBatch], None]] = []
+        self._alone = asyncio.Lock()
         self._lock = lock
         self._recorder = recorder
         self._tip_file = TipFile(settings.tip_path)
@@ -115,6 +116,15 @@ class Engine:
             except VersionConflict:
                 continue
         raise CampfireError("DATABASE_CONSTRAINT_VIOLATION", retry_after=1)
+
+    async def perform_alone(self, decide: Decide) -> tuple[RecordedEvent, ...]:
+        """As `perform`, one such decision after the other: for rules about several streams at once.
+
+        Two administrators who demote each other at the same moment change two streams; neither decision
+        would see that the other leaves nobody to administer.
+        """
+        async with self._alone:
+            return await self.perform(decide)
 
     async def append(self, events: Sequence[NewEvent], rewrites: Sequence[Rewrite] = ()) -> tuple[RecordedEvent, ...]:
         """Append events that were decided already. Raises `VersionConflict`, and what `GroupCommit.append` raises."""

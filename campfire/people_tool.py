@@ -34,7 +34,7 @@ async def give_role(engine: Engine, email: str, role: str) -> None:
     """Let the person of this address administer, or no longer. Raises `CampfireError` `USER_NOT_FOUND`."""
     user_id = _user_of(engine, email)
     wanted = cast(Role, role)
-    await engine.perform(
+    await engine.perform_alone(
         lambda: decide_set_role(engine.directory, user_id=user_id, role=wanted, by="", at=engine.clock.now_ms())
     )
 

@@ -35,7 +35,7 @@ async def change_role(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]
     wanted = await body_of(request, schemas.ChangeRole)
     user_id = request.match_info["user_id"]
-    await engine.perform(
+    await engine.perform_alone(
         lambda: decide_change_role(
             engine.directory, user_id=user_id, role=wanted.role, actor_id=actor.user_id, at=engine.clock.now_ms()
         )
@@ -69,7 +69,7 @@ async def reactivate_user(request: web.Request) -> web.Response:
 async def _perform(request: web.Request, actor: Actor, decide: Callable[..., list[NewEvent]]) -> None:
     engine: Engine = request.app[ENGINE]
     user_id = request.match_info["user_id"]
-    await engine.perform(
+    await engine.perform_alone(
         lambda: decide(engine.directory, user_id=user_id, actor_id=actor.user_id, at=engine.clock.now_ms())
     )
 

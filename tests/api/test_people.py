@@ -264,3 +264,21 @@ async def test_a_deleted_room_goes_with_everything_said_there(chat: "Chat", ada:
     assert len(deleted) == 250 and {event.reason for event in deleted} == {"room_deleted"}
     feed = (await ada.get(f"/feed?since={before}&epoch={chat.engine.epoch}")).json["events"]
     assert [each["data"]["user_id"] for each in feed if each["event"] == "member.removed"] == [ada.user["id"]]
+
+
+@pytest.mark.parametrize("how", ["demoted", "deactivated"])
+async def test_two_administrators_cannot_leave_nobody_to_administer(
+    chat: "Chat", ada: "Client", bob: "Client", how: str
+) -> None:
+    """Although each of them, at the same moment, sees the other one staying."""
+    users = [f"/api/v1/users/{client.user['id']}" for client in (ada, bob)]
+    assert (await ada.patch(users[1], {"role": "administrator"})).status == 200
+    if how == "demoted":
+        replies = await asyncio.gather(
+            *(client.patch(user, {"role": "member"}) for client, user in zip((ada, bob), reversed(users), strict=True))
+        )
+    else:
+        replies = await asyncio.gather(*(client.delete(user) for client, user in zip((ada, bob), users, strict=True)))
+    assert sorted(reply.status < 300 for reply in replies) == [False, True]
+    people = chat.engine.directory.users.values()
+    assert [person.role for person in people if person.active].count("administrator") == 1
