@@ -10,7 +10,13 @@ from campfire.api.views import me_view
 from campfire.domain.accounts import require_administrator
 from campfire.domain.errors import InvalidCredentials
 from campfire.domain.events import NewEvent
-from campfire.domain.sessions import decide_end_session, decide_sign_in, sessions_ended
+from campfire.domain.sessions import (
+    decide_end_other_sessions,
+    decide_end_session,
+    decide_sign_in,
+    links_withdrawn,
+    sessions_ended,
+)
 from campfire.iso_times import iso_from_ms
 
 
@@ -66,18 +72,9 @@ async def revoke_other_sessions(request: web.Request) -> web.Response:
     actor = authenticated_person(request)
     engine = request.app[ENGINE]
     await engine.perform(
-        lambda: [
-            ended
-            for session in engine.directory.sessions_of(actor.user_id)
-            if session.id != actor.session_id
-            for ended in decide_end_session(
-                engine.directory,
-                session_id=session.id,
-                actor_id=actor.user_id,
-                reason="revoked",
-                at=engine.clock.now_ms(),
-            )
-        ]
+        lambda: decide_end_other_sessions(
+            engine.directory, user_id=actor.user_id, session_id=actor.session_id, at=engine.clock.now_ms()
+        )
     )
     return no_content()
 
@@ -90,7 +87,9 @@ async def end_sessions_of(request: web.Request) -> web.Response:
     def decide() -> list[NewEvent]:
         require_administrator(engine.directory, actor.user_id)
         user = engine.directory.user(user_id)
-        return sessions_ended(engine.directory, user.id, "revoked", engine.clock.now_ms())
+        at = engine.clock.now_ms()
+        ended = sessions_ended(engine.directory, user.id, "revoked", at)
+        return [*ended, *links_withdrawn(engine.directory, user.id, at)]
 
     await engine.perform(decide)
     return no_content()

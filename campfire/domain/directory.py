@@ -82,6 +82,10 @@ class Directory:
         """A sign-in link that has not been used."""
         return self._links_by_token_hash.get(token_hash)
 
+    def links_of(self, user_id: str) -> list[SignInLinkState]:
+        """Somebody's sign-in links that have not been used."""
+        return [link for link in self._links.values() if link.user_id == user_id]
+
     def users_named(self, name: str) -> Set[str]:
         """The ids of everybody of that name, compared without regard to case."""
         return self._users_by_name.get(name.casefold(), _NOBODY)

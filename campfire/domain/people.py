@@ -27,7 +27,7 @@ from campfire.domain.events import (
 )
 from campfire.domain.names import clean_email, clean_name
 from campfire.domain.rooms import member_removed
-from campfire.domain.sessions import sessions_ended
+from campfire.domain.sessions import links_withdrawn, sessions_ended
 from campfire.domain.states import UserState
 
 MAX_BIO = 500
@@ -103,13 +103,22 @@ def decide_change_email(directory: Directory, *, user_id: str, email: str, at: i
 
 
 def decide_set_password(
-    directory: Directory, *, user_id: str, password_hash: str, keep_session_id: str | None, at: int
+    directory: Directory,
+    *,
+    user_id: str,
+    password_hash: str,
+    keep_session_id: str | None,
+    link_id: str | None = None,
+    at: int,
 ) -> list[NewEvent]:
-    """Set a new password and end every session but one: whoever knew the old one is out."""
+    """Set a new password and end every session but one, and every link but the one it came by:
+    whoever knew the old one is out.
+    """
     user = _present(directory, user_id)
     return [
         *_of(user, PasswordSet(at=at, user_id=user_id, password_hash=password_hash)),
         *sessions_ended(directory, user_id, "password_changed", at, but=keep_session_id),
+        *links_withdrawn(directory, user_id, at, but=link_id),
     ]
 
 
@@ -157,6 +166,7 @@ def decide_ban(directory: Directory, *, user_id: str, actor_id: str, at: int) ->
     return [
         *_of(user, UserBanned(at=at, user_id=user_id, by=actor_id, addresses=addresses)),
         *sessions_ended(directory, user_id, "banned", at),
+        *links_withdrawn(directory, user_id, at),
     ]
 
 
@@ -220,6 +230,7 @@ def _gone(directory: Directory, user: UserState, actor_id: str, at: int) -> list
     rooms = [directory.rooms[room_id] for room_id in sorted(directory.rooms_of(user.id))]
     return [
         *sessions_ended(directory, user.id, "deactivated", at),
+        *links_withdrawn(directory, user.id, at),
         *_released(directory, user, at),
         *(member_removed(directory, room.id, user.id, actor_id, at) for room in rooms if room.kind != "direct"),
     ]

@@ -3,7 +3,7 @@
 from campfire.domain.accounts import NewSession, session_started
 from campfire.domain.directory import Directory
 from campfire.domain.errors import InvalidCredentials, SessionNotFound
-from campfire.domain.events import NewEvent, SessionEnd, SessionEnded
+from campfire.domain.events import NewEvent, SessionEnd, SessionEnded, SignInLinkUsed
 
 
 def decide_sign_in(directory: Directory, *, user_id: str, session: NewSession, at: int) -> list[NewEvent]:
@@ -22,7 +22,28 @@ def decide_end_session(
     if session is None or (session.user_id != actor_id and directory.user(actor_id).role != "administrator"):
         raise SessionNotFound("There is no such session; it may have ended already.")
     ended = SessionEnded(at=at, session_id=session_id, user_id=session.user_id, reason=reason)
-    return [NewEvent(session_id, session.version + 1, ended)]
+    links = links_withdrawn(directory, session.user_id, at) if reason == "revoked" else []
+    return [NewEvent(session_id, session.version + 1, ended), *links]
+
+
+def decide_end_other_sessions(directory: Directory, *, user_id: str, session_id: str, at: int) -> list[NewEvent]:
+    """End all of somebody's sessions but the one that they ask from, and what could start another."""
+    return [
+        *sessions_ended(directory, user_id, "revoked", at, but=session_id),
+        *links_withdrawn(directory, user_id, at),
+    ]
+
+
+def links_withdrawn(directory: Directory, user_id: str, at: int, *, but: str | None = None) -> list[NewEvent]:
+    """The end of all of somebody's sign-in links, or all but one.
+
+    Wherever sessions are ended on purpose: who had one may have made a link to come back by.
+    """
+    return [
+        NewEvent(link.id, 2, SignInLinkUsed(at=at, link_id=link.id, user_id=user_id))
+        for link in directory.links_of(user_id)
+        if link.id != but
+    ]
 
 
 def sessions_ended(

@@ -51,7 +51,7 @@ def decide_reset_password(
     """Set a password by a link, end all sessions and start one, and use the link up. Raises `SignInLinkInvalid`."""
     link = valid_link(directory, token_hash, "password_reset", at)
     changed = decide_set_password(
-        directory, user_id=link.user_id, password_hash=password_hash, keep_session_id=None, at=at
+        directory, user_id=link.user_id, password_hash=password_hash, keep_session_id=None, link_id=link.id, at=at
     )
     return [_used(link, at), *changed, session_started(session, link.user_id, at)]
 

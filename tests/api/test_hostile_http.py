@@ -102,6 +102,7 @@ async def test_a_body_that_never_comes_is_given_up(open_chat: "OpenChat") -> Non
 
 # What ends something that other operations need is tried after them, in this order.
 ENDINGS = (
+    ("use_transfer",),
     (
         "delete_message",
         "delete_webhook",
@@ -111,7 +112,6 @@ ENDINGS = (
         "rotate_join_code",
         "remove_logo",
     ),
-    ("use_transfer",),
     ("use_password_reset",),
     ("ban_user", "reactivate_user", "end_sessions_of"),
     ("end_user",),

@@ -282,3 +282,28 @@ async def test_two_administrators_cannot_leave_nobody_to_administer(
     assert sorted(reply.status < 300 for reply in replies) == [False, True]
     people = chat.engine.directory.users.values()
     assert [person.role for person in people if person.active].count("administrator") == 1
+
+
+@pytest.mark.parametrize("how", ["password", "others", "one", "administrator", "ban"])
+async def test_a_link_made_by_who_is_shut_out_is_no_way_back(
+    chat: "Chat", ada: "Client", bob: "Client", how: str
+) -> None:
+    """A thief with a moment at somebody's browser can make links for later."""
+    email = {"email": "bob@example.com", "password": PASSWORD}
+    thief = chat.with_token((await chat.nobody().post("/api/v1/sessions", email)).json["token"])
+    token = (await thief.post("/api/v1/me/transfers")).json["token"]
+    user = f"/api/v1/users/{bob.user['id']}"
+    if how == "password":
+        done = await bob.put("/api/v1/me/password", {"current": PASSWORD, "new": "another good one"})
+    elif how == "others":
+        done = await bob.delete("/api/v1/sessions")
+    elif how == "one":
+        theirs = next(each for each in (await thief.get("/api/v1/sessions")).json["sessions"] if each["current"])
+        done = await bob.delete(f"/api/v1/sessions/{theirs['id']}")
+    elif how == "administrator":
+        done = await ada.delete(f"{user}/sessions")
+    else:
+        await ada.put(f"{user}/ban")
+        done = await ada.put(f"{user}/active")
+    assert done.status == 204
+    assert (await chat.nobody().post(f"/api/v1/transfers/{token}")).code == "SIGN_IN_LINK_INVALID"

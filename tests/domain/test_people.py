@@ -208,7 +208,7 @@ def test_a_transfer_link_signs_in_once_and_not_for_ever(world: World, ada: str) 
 
 
 def test_a_password_is_reset_by_a_link_that_an_administrator_made(world: World, ada: str) -> None:
-    """It ends every session there was; a banned person's link is worth nothing."""
+    """It ends every session there was; a banned person's link is worth nothing, not even once they are back."""
     bob = world.join("Bob")
     link = NewLink(link_id=world.new_id(), token_hash="h")
     with pytest.raises(PermissionDenied):
@@ -221,6 +221,10 @@ def test_a_password_is_reset_by_a_link_that_an_administrator_made(world: World, 
         decide_reset_password(world.directory, token_hash="h", password_hash="new", session=session, at=NOW)
     world.take(decide_reactivate(world.directory, user_id=bob, actor_id=ada, at=NOW))
     assert len(reset) == 4
+    with pytest.raises(SignInLinkInvalid):
+        decide_reset_password(world.directory, token_hash="h", password_hash="new", session=session, at=NOW)
+    another = NewLink(link_id=world.new_id(), token_hash="h")
+    world.take(decide_make_password_reset(world.directory, link=another, user_id=bob, actor_id=ada, at=NOW))
     world.take(decide_reset_password(world.directory, token_hash="h", password_hash="new", session=session, at=NOW))
     assert [each.id for each in world.directory.sessions_of(bob)] == [session.session_id]
 
