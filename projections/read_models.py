@@ -27,6 +27,7 @@ class ReadModels:
         self._idle: asyncio.LifoQueue[_Connection | None] = asyncio.LifoQueue()
         self._current: frozenset[_Connection] = frozenset()
         self._closing: set[asyncio.Task[None]] = set()
+        self._with_deadline = asyncio.Semaphore(max(1, connections - 1))
 
     async def open(self) -> None:
         """Raises `sqlite3.Error` if the file cannot be read."""
@@ -56,6 +57,13 @@ class ReadModels:
         Raises `TimeoutError` if it takes longer than `seconds` (while the statement runs; waiting for a
         connection does not count), `sqlite3.Error`, and `CampfireError` `SHUTTING_DOWN` once closed.
         """
+        if seconds is None:
+            return await self._rows(statement, parameters, None)
+        # What may take long leaves a connection to what does not: no flood of searches keeps people from reading.
+        async with self._with_deadline:
+            return await self._rows(statement, parameters, seconds)
+
+    async def _rows(self, statement: str, parameters: Iterable[Any], seconds: float | None) -> list[Any]:
         connection = await self._taken()
         query = asyncio.ensure_future(connection.rows(statement, parameters, seconds))
         # Only the query's own end frees the connection: who asked may have gone before it.

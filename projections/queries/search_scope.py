@@ -7,7 +7,7 @@ import msgspec
 
 from campfire.domain.directory import Directory
 from campfire.domain.states import RoomState, UserState
-from projections.queries.search_text import SearchText, Term, Thing, searched_as_word
+from projections.queries.search_text import MOST_TERMS, SearchText, Term, Thing, searched_as_word
 
 Named = TypeVar("Named", UserState, RoomState)
 
@@ -46,7 +46,7 @@ def understood(text: SearchText, directory: Directory, user_id: str, room_ids: C
     unknown += [searched_as_word("in", name) for name, found in rooms.items() if not found]
     meant = _each_once([room for found in rooms.values() for room in found])
     return Search(
-        terms=(*text.terms, *unknown),
+        terms=(*text.terms, *unknown)[:MOST_TERMS],
         room_ids=frozenset(room.id for room in meant or ()) or frozenset(room_ids),
         senders=_each_once([person for found in senders.values() for person in found]),
         rooms=meant,

@@ -22,6 +22,9 @@ _THINGS: tuple[Thing, ...] = get_args(Thing)
 _MOST_CHARACTERS = 500
 """What is typed beyond is ignored: every word costs a look into the index."""
 
+MOST_TERMS = 16
+"""What else is typed is ignored: marking the hits takes as long as all terms together, and cannot be interrupted."""
+
 _TERM = re.compile(
     r"""(?P<operator>[A-Za-z]+):(?:[@#]?"(?P<quoted>[^"]*)(?:"|\Z)|(?P<value>[^\s"]+))"""
     r"""|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+)"""
@@ -106,7 +109,10 @@ def _with_operator(found: SearchText, match: re.Match[str]) -> SearchText | None
 
 
 def _with_term(found: SearchText, match: re.Match[str], *, is_last: bool) -> SearchText:
-    return replace(found, terms=(*found.terms, _term(match, is_last)))
+    term = _term(match, is_last)
+    if term in found.terms or len(found.terms) >= MOST_TERMS:
+        return found
+    return replace(found, terms=(*found.terms, term))
 
 
 def _term(match: re.Match[str], is_last: bool) -> Term:

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -128,3 +129,15 @@ async def test_messages_are_counted_and_found_by_their_number(
     found = await messages.at_position(read_models, place)
     assert found is not None and found.id == ids[4]
     assert await messages.at_position(read_models, place + 999) is None
+
+
+async def test_queries_that_may_take_long_leave_room_for_those_that_do_not(read_models: ReadModels) -> None:
+    """A flood of searches keeps nobody from reading."""
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n"
+    flood = [asyncio.ensure_future(read_models.rows(endless, seconds=0.5)) for _ in range(6)]
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(0.4):
+        assert await read_models.rows("SELECT 1") == [(1,)]
+    assert not any(each.done() for each in flood)
+    outcomes = await asyncio.gather(*flood, return_exceptions=True)
+    assert [type(each) for each in outcomes] == [TimeoutError] * 6
