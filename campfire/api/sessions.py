@@ -8,6 +8,7 @@ from campfire.api.keys import ENGINE, PASSWORDS, SIGN_IN_LIMITER
 from campfire.api.routes import Route, answer, body_of, no_content
 from campfire.api.views import me_view
 from campfire.domain.accounts import require_administrator
+from campfire.domain.directory import email_key
 from campfire.domain.errors import InvalidCredentials
 from campfire.domain.events import NewEvent
 from campfire.domain.sessions import (
@@ -23,7 +24,7 @@ from campfire.iso_times import iso_from_ms
 async def sign_in(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]
     wanted = await body_of(request, schemas.SignIn)
-    request.app[SIGN_IN_LIMITER].take(f"{request.remote} {wanted.email.casefold()}")
+    request.app[SIGN_IN_LIMITER].take(f"{request.remote} {email_key(wanted.email)}")
     user = engine.directory.user_by_email(wanted.email)
     known = user is not None and user.active and user.can_sign_in
     password_hash = user.password_hash if user is not None and known else None
@@ -32,7 +33,13 @@ async def sign_in(request: web.Request) -> web.Response:
     token, session = new_session(engine, request)
     user_id = user.id
     await engine.perform(
-        lambda: decide_sign_in(engine.directory, user_id=user_id, session=session, at=engine.clock.now_ms())
+        lambda: decide_sign_in(
+            engine.directory,
+            user_id=user_id,
+            password_hash=password_hash,
+            session=session,
+            at=engine.clock.now_ms(),
+        )
     )
     signed_in = schemas.SignedIn(token=token, user=me_view(user, session.session_id))
     return with_cookie(answer(signed_in, 201), request, token)

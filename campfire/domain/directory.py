@@ -72,11 +72,11 @@ class Directory:
 
     def user_by_email(self, email: str) -> UserState | None:
         """Compared without regard to case."""
-        return self.users.get(self._users_by_email.get(_key(email), ""))
+        return self.users.get(self._users_by_email.get(email_key(email), ""))
 
     def email_version(self, email: str) -> int:
         """How often an address has been claimed and released, 0 if never."""
-        return self._email_versions.get(_key(email), 0)
+        return self._email_versions.get(email_key(email), 0)
 
     def link_by_token_hash(self, token_hash: str) -> SignInLinkState | None:
         """A sign-in link that has not been used."""
@@ -199,12 +199,12 @@ class Directory:
         self.webhooks[webhook.id] = webhook
 
     def claim_email(self, email: str, user_id: str, version: int) -> None:
-        self._users_by_email[_key(email)] = user_id
-        self._email_versions[_key(email)] = version
+        self._users_by_email[email_key(email)] = user_id
+        self._email_versions[email_key(email)] = version
 
     def release_email(self, email: str, version: int) -> None:
-        self._users_by_email.pop(_key(email), None)
-        self._email_versions[_key(email)] = version
+        self._users_by_email.pop(email_key(email), None)
+        self._email_versions[email_key(email)] = version
 
     def end_session(self, session_id: str) -> None:
         session = self.sessions.pop(session_id, None)
@@ -243,6 +243,6 @@ class Directory:
         self._present.clear()
 
 
-def _key(email: str) -> str:
+def email_key(email: str) -> str:
     """What makes two addresses the same; as `ids.email_stream`."""
     return email.strip().casefold()

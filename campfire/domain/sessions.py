@@ -6,10 +6,15 @@ from campfire.domain.errors import InvalidCredentials, SessionNotFound
 from campfire.domain.events import NewEvent, SessionEnd, SessionEnded, SignInLinkUsed
 
 
-def decide_sign_in(directory: Directory, *, user_id: str, session: NewSession, at: int) -> list[NewEvent]:
-    """Start a session for somebody whose password was right. Raises `InvalidCredentials` for who may not sign in."""
+def decide_sign_in(
+    directory: Directory, *, user_id: str, password_hash: str | None, session: NewSession, at: int
+) -> list[NewEvent]:
+    """Start a session for somebody whose password fitted `password_hash`.
+
+    Raises `InvalidCredentials` for who may not sign in, and if the password was changed while it was looked at.
+    """
     user = directory.users.get(user_id)
-    if user is None or not user.active or not user.can_sign_in:
+    if user is None or not user.active or not user.can_sign_in or user.password_hash != password_hash:
         raise InvalidCredentials("The e-mail address or password is wrong.")
     return [session_started(session, user_id, at)]
 

@@ -165,7 +165,12 @@ class Server:
     async def second_session(self, person: Person) -> Person:
         """The same person on another device."""
         token, session = self._session()
-        await self.do(decide_sign_in, user_id=person.id, session=session)
+        await self.do(
+            decide_sign_in,
+            user_id=person.id,
+            password_hash=self.engine.directory.users[person.id].password_hash,
+            session=session,
+        )
         return Person(self, person.id, session.session_id, token)
 
     def _session(self) -> tuple[str, NewSession]:

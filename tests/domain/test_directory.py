@@ -70,7 +70,15 @@ class DirectoryAgainstModel(RuleBasedStateMachine):
     @rule(target=sessions, user=users)
     def sign_in(self, user: str) -> str:
         session = self.world.session()
-        self.world.take(decide_sign_in(self.directory, user_id=user, session=session, at=NOW))
+        self.world.take(
+            decide_sign_in(
+                self.directory,
+                user_id=user,
+                password_hash=self.directory.users[user].password_hash,
+                session=session,
+                at=NOW,
+            )
+        )
         self.live[session.session_id] = user
         return session.session_id
 

@@ -9,7 +9,15 @@ from campfire.domain.sessions import decide_end_session, decide_expiry, decide_s
 
 def sign_in(world: World, user_id: str, expires_at: int = NOW + DAY) -> str:
     session = world.session(expires_at=expires_at)
-    world.take(decide_sign_in(world.directory, user_id=user_id, session=session, at=NOW))
+    world.take(
+        decide_sign_in(
+            world.directory,
+            user_id=user_id,
+            password_hash=world.directory.users[user_id].password_hash,
+            session=session,
+            at=NOW,
+        )
+    )
     return session.session_id
 
 
@@ -71,4 +79,10 @@ def test_people_from_an_import_cannot_sign_in(world: World, ada: str) -> None:
     world.take([NewEvent(ghost, 1, created)])
     for user_id in (ghost, world.new_id()):
         with pytest.raises(InvalidCredentials, match="wrong"):
-            decide_sign_in(world.directory, user_id=user_id, session=world.session(), at=NOW)
+            decide_sign_in(world.directory, user_id=user_id, password_hash=None, session=world.session(), at=NOW)
+
+
+def test_a_password_that_was_changed_while_it_was_looked_at_lets_nobody_in(world: World, ada: str) -> None:
+    """Looking takes a while, in which the sessions of the old one have ended."""
+    with pytest.raises(InvalidCredentials):
+        decide_sign_in(world.directory, user_id=ada, password_hash="old", session=world.session(), at=NOW)

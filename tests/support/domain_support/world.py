@@ -81,7 +81,15 @@ class World:
     def sign_in(self, user_id: str, **session: Any) -> str:
         """Start a session; return its id."""
         new_session = self.session(**session)
-        self.take(decide_sign_in(self.directory, user_id=user_id, session=new_session, at=NOW))
+        self.take(
+            decide_sign_in(
+                self.directory,
+                user_id=user_id,
+                password_hash=self.directory.users[user_id].password_hash,
+                session=new_session,
+                at=NOW,
+            )
+        )
         return new_session.session_id
 
     def person(self, name: str, email: str = "") -> NewPerson:
