@@ -101,7 +101,7 @@ def require_same_origin(request: web.Request) -> None:
     A bearer token is not sent by itself, nor is a key in the address, so requests with one are let through.
     """
     origin = request.headers.get("Origin")
-    if origin is None or "Authorization" in request.headers or "bot_key" in request.match_info:
+    if origin is None or _bearer_token(request) is not None or "bot_key" in request.match_info:
         return
     try:
         host = urlsplit(origin).netloc

@@ -124,3 +124,25 @@ async def test_a_lost_device_is_answered_by_ending_every_other_session(
     [left] = (await ada.get("/api/v1/sessions")).json["sessions"]
     assert left["current"] and left["created_at"] and left["expires_at"]
     assert (await bob.get("/api/v1/me")).status == 200
+
+
+async def test_guessing_is_as_slow_in_other_spellings(chat: "Chat", ada: "Client") -> None:
+    """Whatever finds the same person counts as the same address."""
+    for number in range(10):
+        spelled = " " * number + "ADA@example.com" + "\t" * number
+        assert (await chat.nobody().post("/api/v1/sessions", {"email": spelled, "password": "guess"})).status == 401
+    refused = await chat.nobody().post("/api/v1/sessions", {**ADA, "email": " ada@example.com\n"})
+    assert (refused.status, refused.code) == (429, "RATE_LIMIT_EXCEEDED")
+
+
+async def test_credentials_that_are_no_token_do_not_hide_where_a_request_comes_from(
+    chat: "Chat", ada: "Client"
+) -> None:
+    """Then it is the cookie that speaks, and that a browser sends by itself."""
+    headers = {
+        "Cookie": f"campfire_session={ada.token}",
+        "Origin": "https://evil.example",
+        "Authorization": "Basic eDp5",
+    }
+    reply = await chat.nobody().post("/api/v1/rooms", {"name": "Trap", "kind": "open"}, headers=headers)
+    assert (reply.status, reply.code) == (403, "ORIGIN_NOT_ALLOWED")
