@@ -4,7 +4,7 @@ from campfire.domain import ids
 from campfire.domain.directory import Directory
 from campfire.domain.errors import PermissionDenied, RoomArchivedError, UserNotFound
 from campfire.domain.events import Involvement, InvolvementSet, NewEvent
-from campfire.domain.rooms import may_administer, member_added, member_removed, readable_room
+from campfire.domain.rooms import known_room, may_administer, member_added, member_removed, readable_room
 from campfire.domain.states import RoomState
 
 
@@ -13,7 +13,7 @@ def decide_add_member(directory: Directory, *, room_id: str, user_id: str, actor
 
     Raises `RoomNotFound`, `RoomAccessDenied`, `UserNotFound`, `PermissionDenied` (direct rooms), `RoomArchivedError`.
     """
-    room = directory.room(room_id)
+    room = known_room(directory, room_id, actor_id)
     joins_open_room = room.kind == "open" and user_id == actor_id
     if not joins_open_room:
         readable_room(directory, room_id, actor_id)
@@ -28,7 +28,7 @@ def decide_add_member(directory: Directory, *, room_id: str, user_id: str, actor
 def decide_remove_member(directory: Directory, *, room_id: str, user_id: str, actor_id: str, at: int) -> list[NewEvent]:
     """Anybody may leave; the room's creator or an administrator may remove others. Raises as `decide_add_member`."""
     if user_id == actor_id and not directory.is_member(room_id, user_id):
-        directory.room(room_id)
+        known_room(directory, room_id, actor_id)
         return []  # before anything else: an outsider learns nothing of the room
     room = readable_room(directory, room_id, actor_id)
     _require_changing_members(room)

@@ -11,6 +11,7 @@ from campfire.domain.errors import (
     RoomAccessDenied,
     RoomArchivedError,
     RoomBeingDeleted,
+    RoomNotFound,
     ValidationFailed,
 )
 from campfire.domain.events import (
@@ -32,9 +33,20 @@ from campfire.domain.states import RoomState
 MAX_DIRECT_MEMBERS = 21
 
 
+def known_room(directory: Directory, room_id: str, user_id: str) -> RoomState:
+    """The room, member or not, but for a direct room of others. Raises `RoomNotFound`.
+
+    A direct room's id can be computed from its people's: whoever is told that it exists is told who talks to whom.
+    """
+    room = directory.room(room_id)
+    if room.kind == "direct" and not directory.is_member(room_id, user_id):
+        raise RoomNotFound("There is no room with this id.")
+    return room
+
+
 def readable_room(directory: Directory, room_id: str, user_id: str) -> RoomState:
     """The room, if the person is a member. Raises `RoomNotFound`, `RoomAccessDenied`."""
-    room = directory.room(room_id)
+    room = known_room(directory, room_id, user_id)
     if not directory.is_member(room_id, user_id):
         raise RoomAccessDenied("You are not a member of this room.", room_id=room_id)
     return room
@@ -70,7 +82,7 @@ def decide_create_room(
 
 def decide_archive_room(directory: Directory, *, room_id: str, actor_id: str, at: int) -> list[NewEvent]:
     """Its creator or an administrator may; an archived room stays as it is."""
-    if directory.room(room_id).archived:
+    if known_room(directory, room_id, actor_id).archived:
         readable_room(directory, room_id, actor_id)
         return []
     room = _administered_room(directory, room_id, actor_id)

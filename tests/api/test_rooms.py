@@ -3,6 +3,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from campfire.domain import ids
+
 if TYPE_CHECKING:
     from tests.api.conftest import Chat, Client
 
@@ -209,3 +211,26 @@ async def test_open_rooms_that_somebody_left_can_be_found_and_joined_again(
     assert (await bob.post(members, {"user_id": bob.user["id"]})).status == 200
     assert await joinable() == []
     assert (await bob.get("/api/v1/rooms?joinable=perhaps")).code == "VALIDATION_FAILED"
+
+
+async def test_nobody_learns_who_talks_to_whom(ada: "Client", bob: "Client", eve: "Client") -> None:
+    """A direct room's id can be computed; to others it looks like one that is not there."""
+    theirs = ids.direct_room_id([ada.user["id"], bob.user["id"]])
+    path, me = f"/api/v1/rooms/{theirs}", eve.user["id"]
+
+    async def answers() -> list[str]:
+        replies = [
+            await eve.get(path),
+            await eve.get(f"{path}/messages"),
+            await eve.put(f"{path}/typing"),
+            await eve.post(f"{path}/members", {"user_id": me}),
+            await eve.delete(f"{path}/members/{me}"),
+            await eve.delete(f"{path}/members/{ada.user['id']}"),
+            await eve.post(f"{path}/archive"),
+            await eve.delete(path),
+        ]
+        return [reply.code for reply in replies]
+
+    before = await answers()
+    assert (await ada.post("/api/v1/rooms", {"kind": "direct", "members": [bob.user["id"]]})).json["id"] == theirs
+    assert set(before) == {"ROOM_NOT_FOUND"} and await answers() == before
