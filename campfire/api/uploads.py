@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from campfire.api.keys import BLOBS, BODY_SECONDS, ENGINE
 from campfire.blobs import images, sniffing
@@ -62,7 +63,7 @@ async def receive_form(request: web.Request, file_part: str, text_parts: Collect
                 attachment = await _received(request, part)
             elif part.name in text_parts:
                 text = await _text_of(request, part)
-    except ValueError as error:
+    except (ValueError, HttpProcessingError) as error:
         raise CampfireError("MALFORMED_REQUEST", f"The form cannot be read: {error}.") from error
     return Form(attachment, text)
 
@@ -127,7 +128,7 @@ async def _file_part(request: web.Request) -> BodyPartReader:
         while (part := await _in_time(request, form.next())) is not None:
             if isinstance(part, BodyPartReader) and part.filename is not None:
                 return part
-    except ValueError as error:
+    except (ValueError, HttpProcessingError) as error:
         raise CampfireError("MALFORMED_REQUEST", f"The form cannot be read: {error}.") from error
     detail = "The form holds no file."
     raise CampfireError("VALIDATION_FAILED", detail, errors=[{"field": "file", "message": detail}])

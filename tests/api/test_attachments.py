@@ -344,3 +344,13 @@ async def test_the_account_has_a_logo(chat: "Chat", ada: "Client", bob: "Client"
     assert Image.open(io.BytesIO(small)).size == (192, 96)
     assert (await ada.delete("/api/v1/account/logo")).status == 204
     assert (await chat.nobody().get("/api/v1/welcome")).json["logo_url"] is None
+
+
+async def test_a_form_that_cannot_be_read_is_the_senders_fault(chat: "Chat", ada: "Client") -> None:
+    """400, also for a part whose head never ends."""
+    head = b'Content-Disposition: form-data; name="file"; filename="x"\r\nX: ' + b"a" * 100_000
+    headers = {"Authorization": f"Bearer {ada.token}", "Content-Type": "multipart/form-data; boundary=XX"}
+    body = b"--XX\r\n" + head + b"\r\n\r\nhi\r\n--XX--\r\n"
+    async with chat.http.post(f"{chat.url}/api/v1/uploads", data=body, headers=headers) as response:
+        assert response.status == 400
+        assert (await response.json())["code"] == "MALFORMED_REQUEST"
