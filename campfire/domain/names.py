@@ -8,6 +8,8 @@ from campfire.domain.errors import ValidationFailed
 MAX_NAME = 100
 MAX_EMAIL = 254
 
+# Embeddings, overrides and isolates (UAX #9 §2): with them a name reads as another's, or turns what stands beside it.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -18,6 +20,8 @@ def clean_name(name: str, field: str) -> str:
         raise _refused(field, f"needs 1 to {MAX_NAME} characters")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
         raise _refused(field, "must not hold control characters")
+    if not _TURNING.isdisjoint(cleaned):
+        raise _refused(field, "must not turn the reading direction")
     return cleaned
 
 

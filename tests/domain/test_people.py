@@ -268,3 +268,10 @@ def test_rooms_can_be_left_to_administrators(world: World, ada: str) -> None:
     assert world.room("direct", bob, ada)
     with pytest.raises(PermissionDenied):
         decide_change_account(world.directory, name="Mine", actor_id=bob, at=NOW)
+
+
+@pytest.mark.parametrize("name", ["\u202eadA", "Ada\u2066", "A\u202dda"])
+def test_a_name_cannot_turn_the_text_around_it(world: World, ada: str, name: str) -> None:
+    """Nor read as the name of another."""
+    with pytest.raises(ValidationFailed):
+        decide_change_profile(world.directory, user_id=ada, name=name, actor_id=ada, at=NOW)
