@@ -1,6 +1,7 @@
 """Messages by id and page by page."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import msgspec
 
@@ -158,13 +159,22 @@ async def around(read_models: ReadModels, message: MessageRow, limit: int) -> li
     return [*earlier, *itself, *later]
 
 
-async def deleted_among(read_models: ReadModels, message_ids: Collection[str]) -> set[str]:
-    """Which of these messages have been deleted."""
+class Changes(NamedTuple):
+    """When a message was last edited, and when it was deleted, in milliseconds."""
+
+    edited_at: int | None
+    deleted_at: int | None
+
+
+async def changed_among(read_models: ReadModels, message_ids: Collection[str]) -> dict[str, Changes]:
+    """Which of these messages have been edited or deleted."""
     marks = ",".join("?" * len(message_ids))
     rows = await read_models.rows(
-        f"SELECT id FROM messages WHERE id IN ({marks}) AND deleted_at IS NOT NULL", tuple(message_ids)
+        f"SELECT id, edited_at, deleted_at FROM messages WHERE id IN ({marks})"
+        " AND (edited_at IS NOT NULL OR deleted_at IS NOT NULL)",
+        tuple(message_ids),
     )
-    return {row[0] for row in rows}
+    return {row[0]: Changes(*row[1:]) for row in rows}
 
 
 async def _before(

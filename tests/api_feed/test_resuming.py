@@ -192,3 +192,23 @@ async def test_a_catch_up_that_fails_closes_the_socket(
     monkeypatch.setattr(server.engine.reader, "read", unreadable)
     socket = await bob.socket(began)
     assert await socket.closed() == 1011
+
+
+async def test_what_a_message_said_before_it_was_edited_is_not_caught_up(
+    server: "Server", ada: "Person", bob: "Person", room: str
+) -> None:
+    """Only its author and administrators see that; whoever was away or comes later gets the last text."""
+    began = server.position
+    message = await ada.post(room, "the secret")
+    for body in ("another secret", "nothing"):
+        await asyncio.sleep(0.002)
+        await ada.edit(message.id, body)
+
+    def check(events: list[dict[str, Any]]) -> None:
+        assert [event["data"]["body"] for event in events] == ["", "", "nothing"]
+        assert [event["data"].get("edited") for event in events] == [True, True, None]
+
+    check(await (await bob.socket(began)).until(server.position))
+    check((await bob.poll(began))["events"])
+    async with bob.event_source(began) as source:
+        check(await source.until(server.position))

@@ -13,9 +13,11 @@ import structlog
 from campfire.api.feed import frames
 from campfire.api.feed.frames import EncodedEvent
 from campfire.domain.directory import Directory
+from campfire.domain.events import MessageEdited, MessagePosted, RecordedEvent
 from campfire.domain.public_view import Audience, audience_of
 from campfire.engine import Engine
 from projections.queries import messages
+from projections.queries.messages import Changes
 
 MOST_REPLAYED = 10_000
 """Events; a client further behind is told to load its rooms anew, which is faster for both."""
@@ -73,19 +75,31 @@ class Cursor:
     async def read_page(self) -> list[EncodedEvent]:
         """Go on by one page of the log, and return what of it the person may see now.
 
-        The text of messages that were deleted since is left out. Raises what `LogReader.read` raises.
+        The text of messages that were deleted since is left out, and what edited ones said before.
+        Raises what `LogReader.read` raises.
         """
         engine = self._engine
         # Never past `position`: what is committed but not yet published reaches live subscribers by itself.
         page = await asyncio.to_thread(engine.reader.read, self.position, _PAGE, engine.position)
         texts = {recorded.stream_id for recorded in page if frames.holds_text(recorded)}
-        gone = await messages.deleted_among(engine.read_models, texts) if texts else set()
+        changed = await messages.changed_among(engine.read_models, texts) if texts else {}
         self.position = page[-1].position
         return [
-            EncodedEvent(recorded, without_text=recorded.stream_id in gone and frames.holds_text(recorded))
+            EncodedEvent(recorded, lost=_lost(recorded, changed.get(recorded.stream_id)))
             for recorded in page
             if may_see(engine.directory, self._user_id, audience_of(recorded.event))
         ]
+
+
+def _lost(recorded: RecordedEvent, changes: Changes | None) -> frames.Lost | None:
+    """Why the event's text is not shown any more."""
+    if changes is None or not frames.holds_text(recorded):
+        return None
+    if changes.deleted_at is not None:
+        return "deleted"
+    event = recorded.event
+    is_former = isinstance(event, (MessagePosted, MessageEdited)) and event.at != changes.edited_at
+    return "edited" if is_former else None
 
 
 def may_see(directory: Directory, user_id: str, audience: Audience) -> bool:

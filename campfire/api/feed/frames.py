@@ -16,6 +16,11 @@ encode = msgspec.json.Encoder().encode
 
 _GONE: View = {"body": "", "link_previews": []}
 """What stands in place of the words of a message that is gone."""
+_FORMER: View = {"body": "", "mentions": []}
+"""The same for what a message said before it was edited; the edit follows."""
+
+Lost = Literal["deleted", "edited"]
+"""Why a text is not shown any more."""
 
 Ref = str | int | None
 """The client's own mark on a frame, given back with the answer."""
@@ -69,18 +74,20 @@ decode_only_ref = msgspec.json.Decoder(_OnlyRef).decode
 class EncodedEvent:
     """One event for everybody who may see it; made into JSON and into a frame when first asked for."""
 
-    def __init__(self, recorded: RecordedEvent, *, without_text: bool = False) -> None:
+    def __init__(self, recorded: RecordedEvent, *, lost: Lost | None = None) -> None:
         self.position = recorded.position
         self._recorded = recorded
-        self._without_text = without_text
+        self._lost = lost
 
     @cached_property
     def shown(self) -> View:
         event = self._recorded.event
         view = public_view(event)
-        if self._without_text and view is not None:
-            view = {name: _GONE.get(name, value) for name, value in view.items()} | {"deleted": True}
-            view.pop("attachments", None)
+        if self._lost is not None and view is not None:
+            placeholders = _GONE if self._lost == "deleted" else _FORMER
+            view = {name: placeholders.get(name, value) for name, value in view.items()} | {self._lost: True}
+            if self._lost == "deleted":
+                view.pop("attachments", None)
         return {
             "type": "event",
             "position": self.position,
