@@ -159,22 +159,22 @@ async def around(read_models: ReadModels, message: MessageRow, limit: int) -> li
     return [*earlier, *itself, *later]
 
 
-class Changes(NamedTuple):
-    """When a message was last edited, and when it was deleted, in milliseconds."""
+class Changed(NamedTuple):
+    """What an edited or deleted message says now."""
 
-    edited_at: int | None
-    deleted_at: int | None
+    body: str
+    is_deleted: bool
 
 
-async def changed_among(read_models: ReadModels, message_ids: Collection[str]) -> dict[str, Changes]:
-    """Which of these messages have been edited or deleted."""
+async def changed_among(read_models: ReadModels, message_ids: Collection[str]) -> dict[str, Changed]:
+    """Those of these messages that have been edited or deleted."""
     marks = ",".join("?" * len(message_ids))
     rows = await read_models.rows(
-        f"SELECT id, edited_at, deleted_at FROM messages WHERE id IN ({marks})"
+        f"SELECT id, body, deleted_at IS NOT NULL FROM messages WHERE id IN ({marks})"
         " AND (edited_at IS NOT NULL OR deleted_at IS NOT NULL)",
         tuple(message_ids),
     )
-    return {row[0]: Changes(*row[1:]) for row in rows}
+    return {message_id: Changed(body, bool(is_deleted)) for message_id, body, is_deleted in rows}
 
 
 async def _before(

@@ -15,8 +15,7 @@ from outbox_support.bots import BotChat
 from outbox_support.chat import Chat
 from outbox_support.sink import Sink
 
-from campfire.domain.accounts import NewSession
-from campfire.domain.sessions import decide_sign_in
+from campfire.domain.accounts import NewSession, session_started
 from campfire.tokens import token_hash
 
 SESSION = "the session token of a test"
@@ -36,7 +35,7 @@ async def room_path(chat: Chat, sink: Sink) -> str:
     await bots.add_bot("Deployer", sink.url, "deploy")
     engine = chat.engine
     session = NewSession(session_id=engine.new_id(), token_hash=token_hash(SESSION), expires_at=1 << 50)
-    await engine.perform(lambda: decide_sign_in(engine.directory, user_id=chat.user_id, session=session, at=1))
+    await engine.append([session_started(session, chat.user_id, 1)])
     await chat.close()
     return f"/api/v1/rooms/{chat.room_id}/messages"
 

@@ -121,7 +121,7 @@ async def ask_everything(story: Story) -> None:
     await messages.in_thread(models, message.id, 5, before=None, after=message)
     await messages.pinned(models, room, 5)
     await messages.saved(models, user, 5, before=message.id)
-    await messages.deleted_among(models, ids)
+    await messages.changed_among(models, ids)
     await details.details_of(models, ids, user)
     await details.thread_read_upto(models, message.id, user)
     await details.boost_by_id(models, "no such boost")

@@ -17,7 +17,7 @@ from campfire.domain.events import MessageEdited, MessagePosted, RecordedEvent
 from campfire.domain.public_view import Audience, audience_of
 from campfire.engine import Engine
 from projections.queries import messages
-from projections.queries.messages import Changes
+from projections.queries.messages import Changed
 
 MOST_REPLAYED = 10_000
 """Events; a client further behind is told to load its rooms anew, which is faster for both."""
@@ -91,14 +91,14 @@ class Cursor:
         ]
 
 
-def _lost(recorded: RecordedEvent, changes: Changes | None) -> frames.Lost | None:
+def _lost(recorded: RecordedEvent, changed: Changed | None) -> frames.Lost | None:
     """Why the event's text is not shown any more."""
-    if changes is None or not frames.holds_text(recorded):
+    if changed is None or not frames.holds_text(recorded):
         return None
-    if changes.deleted_at is not None:
+    if changed.is_deleted:
         return "deleted"
     event = recorded.event
-    is_former = isinstance(event, (MessagePosted, MessageEdited)) and event.at != changes.edited_at
+    is_former = isinstance(event, (MessagePosted, MessageEdited)) and event.body != changed.body
     return "edited" if is_former else None
 
 

@@ -75,6 +75,8 @@ PEOPLE = signed_in(OK, OK, OK, OK, "PERMISSION_DENIED", "PERMISSION_DENIED")
 NOBODY = signed_in(*["PERMISSION_DENIED"] * 6)
 ADMINISTRATORS = signed_in("PERMISSION_DENIED", "PERMISSION_DENIED", OK, OK, "PERMISSION_DENIED")
 IN_ROOM = members()
+IN_DIRECT = members(outside="ROOM_NOT_FOUND")
+"""Others are not even told that there is one."""
 LOOKS_AFTER_ROOM = signed_in("ROOM_ACCESS_DENIED", "PERMISSION_DENIED", OK, "ROOM_ACCESS_DENIED", "PERMISSION_DENIED")
 """Its creator, who is somebody else here, and administrators."""
 NOT_MINE = LOOKS_AFTER_ROOM

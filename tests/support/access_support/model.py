@@ -116,7 +116,9 @@ class Model:
             return "SESSION_EXPIRED"
         if room.deleted:
             return "ROOM_NOT_FOUND"
-        return OK if person in room.members else ROOM_ACCESS_DENIED
+        if person in room.members:
+            return OK
+        return "ROOM_NOT_FOUND" if room.kind == "direct" else ROOM_ACCESS_DENIED
 
     # Rooms
 

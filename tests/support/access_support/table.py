@@ -7,6 +7,7 @@ a closed room or a direct one).
 from access_support.expected import (
     ADMINISTRATORS,
     ANOTHERS_DEVICE,
+    IN_DIRECT,
     IN_ROOM,
     LOOKS_AFTER_ROOM,
     NOBODY,
@@ -45,7 +46,7 @@ _SAYS = {"body": "hello"}
 
 MESSAGES = (
     Row(f"POST {_ROOM}/messages", IN_ROOM, body=_SAYS),
-    Row(f"POST {_ROOM}/messages", IN_ROOM, "direct", f"{_DIRECT}/messages", _SAYS),
+    Row(f"POST {_ROOM}/messages", IN_DIRECT, "direct", f"{_DIRECT}/messages", _SAYS),
     Row(f"POST {_ROOM}/messages", members("ROOM_ARCHIVED"), "archived", f"{_ARCHIVED}/messages", _SAYS),
     Row(f"POST {_ROOM}/messages", IN_ROOM, "my file", body={"uploads": ["{own_upload}"]}),
     Row(
@@ -59,7 +60,7 @@ MESSAGES = (
         body={"body": "hello", "reply_to": "{message_elsewhere}"},
     ),
     Row(f"GET {_ROOM}/messages", IN_ROOM, path=f"{_ROOM}/messages?around={{message_id}}"),
-    Row(f"GET {_ROOM}/messages", IN_ROOM, "direct", f"{_DIRECT}/messages?after={{direct_message}}"),
+    Row(f"GET {_ROOM}/messages", IN_DIRECT, "direct", f"{_DIRECT}/messages?after={{direct_message}}"),
     Row(f"GET {_ROOM}/messages", IN_ROOM, "archived", f"{_ARCHIVED}/messages"),
     Row(
         f"GET {_ROOM}/messages",
@@ -68,7 +69,7 @@ MESSAGES = (
         f"{_ROOM}/messages?around={{message_elsewhere}}",
     ),
     Row(f"GET {_MESSAGE}", IN_ROOM),
-    Row(f"GET {_MESSAGE}", IN_ROOM, "direct", _DIRECT_MESSAGE),
+    Row(f"GET {_MESSAGE}", IN_DIRECT, "direct", _DIRECT_MESSAGE),
     Row(f"GET {_MESSAGE}", IN_ROOM, "one's own", _OWN_MESSAGE),
     Row(f"PATCH {_MESSAGE}", NOT_MINE, body=_SAYS),
     Row(f"PATCH {_MESSAGE}", IN_ROOM, "one's own", _OWN_MESSAGE, _SAYS),
@@ -89,7 +90,7 @@ MESSAGES = (
     Row(f"GET {_MESSAGE}/thread", IN_ROOM),
     Row(f"POST {_MESSAGE}/thread/read", IN_ROOM, body={"position": 1 << 40}),
     Row(f"POST {_MESSAGE}/boosts", IN_ROOM, body={"content": "👏"}),
-    Row(f"POST {_MESSAGE}/boosts", IN_ROOM, "direct", f"{_DIRECT_MESSAGE}/boosts", {"content": "👏"}),
+    Row(f"POST {_MESSAGE}/boosts", IN_DIRECT, "direct", f"{_DIRECT_MESSAGE}/boosts", {"content": "👏"}),
     Row(f"DELETE {_MESSAGE}/boosts/{{boost_id}}", members("PERMISSION_DENIED")),
     Row(f"DELETE {_MESSAGE}/boosts/{{boost_id}}", IN_ROOM, "one's own", f"{_MESSAGE}/boosts/{{own_boost}}"),
     Row(f"PUT {_MESSAGE}/pin", IN_ROOM),
@@ -111,20 +112,20 @@ ROOMS = (
     Row("POST /api/v1/rooms", SIGNED_IN, body={"name": "Mine", "kind": "closed", "members": ["{user_id}"]}),
     Row("POST /api/v1/rooms", SIGNED_IN, "direct", body={"kind": "direct", "members": ["{user_id}"]}),
     Row(f"GET {_ROOM}", IN_ROOM),
-    Row(f"GET {_ROOM}", IN_ROOM, "direct", _DIRECT),
+    Row(f"GET {_ROOM}", IN_DIRECT, "direct", _DIRECT),
     Row(f"GET {_ROOM}", IN_ROOM, "open", _OPEN),
     Row(f"PATCH {_ROOM}", LOOKS_AFTER_ROOM, body={"name": "Other"}),
     Row(f"PATCH {_ROOM}", IN_ROOM, "one's own", _OWN_ROOM, {"kind": "open"}),
-    Row(f"PATCH {_ROOM}", members("PERMISSION_DENIED"), "direct", _DIRECT, {"name": "Other"}),
+    Row(f"PATCH {_ROOM}", members("PERMISSION_DENIED", outside="ROOM_NOT_FOUND"), "direct", _DIRECT, {"name": "Other"}),
     Row(f"DELETE {_ROOM}", LOOKS_AFTER_ROOM),
     Row(f"DELETE {_ROOM}", IN_ROOM, "one's own", _OWN_ROOM),
-    Row(f"DELETE {_ROOM}", IN_ROOM, "direct", _DIRECT),
+    Row(f"DELETE {_ROOM}", IN_DIRECT, "direct", _DIRECT),
     Row(f"POST {_ROOM}/archive", LOOKS_AFTER_ROOM),
     Row(f"POST {_ROOM}/archive", IN_ROOM, "one's own", f"{_OWN_ROOM}/archive"),
     Row(f"DELETE {_ROOM}/archive", LOOKS_AFTER_ROOM, path=f"{_ARCHIVED}/archive"),
     Row(f"PUT {_ROOM}/involvement", IN_ROOM, body={"involvement": "nothing"}),
     Row(f"GET {_ROOM}/members", IN_ROOM),
-    Row(f"GET {_ROOM}/members", IN_ROOM, "direct", f"{_DIRECT}/members"),
+    Row(f"GET {_ROOM}/members", IN_DIRECT, "direct", f"{_DIRECT}/members"),
     Row(f"POST {_ROOM}/members", members("USER_NOT_FOUND"), "somebody gone", body={"user_id": "{gone_user}"}),
     Row(f"POST {_ROOM}/members", IN_ROOM, "somebody", body={"user_id": "{newcomer}"}),
     Row(f"POST {_ROOM}/members", IN_ROOM, "oneself", body={"user_id": "{me}"}),
@@ -132,7 +133,7 @@ ROOMS = (
     Row(f"POST {_ROOM}/members", IN_ROOM, "somebody, open", f"{_OPEN}/members", {"user_id": "{newcomer}"}),
     Row(
         f"POST {_ROOM}/members",
-        members("PERMISSION_DENIED"),
+        members("PERMISSION_DENIED", outside="ROOM_NOT_FOUND"),
         "somebody, direct",
         f"{_DIRECT}/members",
         {"user_id": "{newcomer}"},
@@ -143,7 +144,7 @@ ROOMS = (
     Row(f"DELETE {_ROOM}/members/{{user_id}}", SIGNED_IN, "oneself", f"{_ROOM}/members/{{me}}"),
     Row(
         f"DELETE {_ROOM}/members/{{user_id}}",
-        signed_in(OK, "PERMISSION_DENIED", "PERMISSION_DENIED", OK, "PERMISSION_DENIED"),
+        members("PERMISSION_DENIED", outside="ROOM_NOT_FOUND"),
         "oneself, direct",
         f"{_DIRECT}/members/{{me}}",
     ),
@@ -168,7 +169,7 @@ ROOMS = (
     Row(f"DELETE {_ROOM}/typing", IN_ROOM),
     Row(f"GET {_ROOM}/export", LOOKS_AFTER_ROOM),
     Row(f"GET {_ROOM}/export", IN_ROOM, "one's own", f"{_OWN_ROOM}/export"),
-    Row(f"GET {_ROOM}/export", IN_ROOM, "direct", f"{_DIRECT}/export"),
+    Row(f"GET {_ROOM}/export", IN_DIRECT, "direct", f"{_DIRECT}/export"),
 )
 
 FILES_AND_SEARCH = (

@@ -19,12 +19,11 @@ from campfire.api.posting import post_message
 from campfire.api.schemas import Message
 from campfire.clock import SystemClock
 from campfire.config import Settings
-from campfire.domain.accounts import NewPerson, NewSession, decide_join, decide_setup
+from campfire.domain.accounts import NewPerson, NewSession, decide_join, decide_setup, session_started
 from campfire.domain.events import RecordedEvent
 from campfire.domain.ids import random_id
 from campfire.domain.people import decide_change_role
 from campfire.domain.rooms import decide_create_room
-from campfire.domain.sessions import decide_sign_in
 from campfire.engine import Engine
 
 PASSWORD = "correct horse battery"
@@ -115,7 +114,7 @@ class World:
     async def second_session(self, person: Person) -> Person:
         """The same person on another device."""
         token, session = self._session()
-        await self.do(decide_sign_in, user_id=person.id, session=session)
+        await self.engine.append([session_started(session, person.id, self.engine.clock.now_ms())])
         return person._replace(session_id=session.session_id, token=token)
 
     async def bot(self, name: str, by: Person) -> Person:

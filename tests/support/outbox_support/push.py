@@ -20,12 +20,11 @@ from campfire.api.control import build_control_app
 from campfire.api.feed import FeedHub
 from campfire.clock import SystemClock
 from campfire.config import Settings
-from campfire.domain.accounts import NewPerson, NewSession, decide_join
+from campfire.domain.accounts import NewPerson, NewSession, decide_join, session_started
 from campfire.domain.events import MessagePosted, RoomKind
 from campfire.domain.ids import direct_room_id
 from campfire.domain.messages import decide_post
 from campfire.domain.rooms import decide_create_room
-from campfire.domain.sessions import decide_sign_in
 from campfire.engine import Engine
 from campfire.push_keys import base64url
 from campfire.tokens import new_token, token_hash
@@ -138,7 +137,7 @@ class PushChat:
     async def sign_in(self, person: Person) -> Person:
         """The same person on another device."""
         engine, session, token = self.engine, *self._session()
-        await engine.perform(lambda: decide_sign_in(engine.directory, user_id=person.user_id, session=session, at=1))
+        await engine.append([session_started(session, person.user_id, 1)])
         return Person(person.user_id, session.session_id, token)
 
     def _session(self) -> tuple[NewSession, str]:
