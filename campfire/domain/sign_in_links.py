@@ -20,8 +20,9 @@ class NewLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decide_make_transfer(directory: Directory, *, link: NewLink, user_id: str, at: int) -> list[NewEvent]:
-    """Let another device sign in as oneself, once, within four hours."""
-    return [_made(link, user_id, "transfer", user_id, at)]
+    """Let another device sign in as oneself, once, within four hours; by the latest link only."""
+    earlier = [each for each in directory.links_of(user_id) if each.purpose == "transfer"]
+    return [*(_used(each, at) for each in earlier), _made(link, user_id, "transfer", user_id, at)]
 
 
 def decide_make_password_reset(

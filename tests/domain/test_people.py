@@ -207,6 +207,17 @@ def test_a_transfer_link_signs_in_once_and_not_for_ever(world: World, ada: str) 
         decide_transfer(world.directory, **use, at=NOW)
 
 
+def test_only_the_latest_transfer_link_works(world: World, ada: str) -> None:
+    """Nobody heaps up ways in."""
+    for token_hash in ("first", "second"):
+        link = NewLink(link_id=world.new_id(), token_hash=token_hash)
+        world.take(decide_make_transfer(world.directory, link=link, user_id=ada, at=NOW))
+    with pytest.raises(SignInLinkInvalid):
+        decide_transfer(world.directory, token_hash="first", session=world.session(), at=NOW)
+    assert len(world.directory.links_of(ada)) == 1
+    world.take(decide_transfer(world.directory, token_hash="second", session=world.session(), at=NOW))
+
+
 def test_a_password_is_reset_by_a_link_that_an_administrator_made(world: World, ada: str) -> None:
     """It ends every session there was; a banned person's link is worth nothing, not even once they are back."""
     bob = world.join("Bob")
