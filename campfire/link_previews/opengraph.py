@@ -88,7 +88,7 @@ def read_page(text: str, base: URL) -> PageFacts:
         title=cleaned(first("og:title", "twitter:title", "title"), MAX_TITLE),
         description=cleaned(first("og:description", "twitter:description", "description"), MAX_DESCRIPTION),
         site_name=cleaned(first("og:site_name", "application-name"), MAX_SITE_NAME),
-        url=_absolute(first("og:url", "canonical"), base),
+        url=_of_the_same_host(_absolute(first("og:url", "canonical"), base), base),
         image=_absolute(first("og:image:secure_url", "og:image", "og:image:url", "twitter:image"), base),
     )
 
@@ -168,6 +168,11 @@ def _attributes(text: str) -> dict[str, str]:
     for name, double, single, bare in _ATTRIBUTE.findall(text):
         given.setdefault(name.lower(), html.unescape((double or single or bare)[:_MAX_VALUE]))
     return given
+
+
+def _of_the_same_host(address: str, base: URL) -> str:
+    """The address, or "" if it is another site's: no page may show itself as somebody else's."""
+    return address if address and URL(address).host == base.host else ""
 
 
 def _absolute(address: str, base: URL) -> str:

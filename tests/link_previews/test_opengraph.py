@@ -58,6 +58,13 @@ def test_only_web_addresses_are_passed_on(address: str) -> None:
     assert (facts.url, facts.image) == ("", "")
 
 
+def test_no_page_shows_itself_as_another_sites() -> None:
+    """A picture may come from elsewhere; the address that it is shown under may not."""
+    lie = '<meta property="og:url" content="https://bank.example/"><meta property="og:image" content="https://cdn.example/x">'
+    facts = read(f"{lie}<title>Your bank</title>")
+    assert (facts.url, facts.image) == ("", "https://cdn.example/x")
+
+
 def test_what_is_not_said_by_an_element_is_not_read() -> None:
     """Comments, scripts and pictures say nothing."""
     facts = read(
