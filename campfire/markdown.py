@@ -20,6 +20,9 @@ _MOST_DELIMITERS = 500
 _MOST_LINES = 500
 """In one body; one of more is taken as it stands."""
 
+_MOST_REMEMBERED = 1_000
+"""Characters of a body whose plain text is remembered; a thousand long ones would fill the memory."""
+
 _MARKUP = re.compile(r"[\\`*_\[\]<&~\0\r\t\ud800-\udfff]|^[\s#>+=-]|^\d+[.)]|\s$|\s\Z", re.MULTILINE)
 _DELIMITER = re.compile(r"[*_~`\[\]<&\\]")
 _URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
@@ -55,7 +58,7 @@ def plain_text(body: str, mentions: Sequence[Mentioned] = ()) -> str:
     named = _named(mentions)
     if _MARKUP.search(body) is None or body.count("\n") > _MOST_LINES:
         return "".join(_by_name(piece) for piece in _pieces(body, named)).strip()
-    return _parsed_text(body, named)
+    return _parsed_text(body, named) if len(body) > _MOST_REMEMBERED else _remembered_text(body, named)
 
 
 def html_of(body: str, mentions: Sequence[Mentioned] = ()) -> str:
@@ -108,7 +111,6 @@ class _Source:
         return self._mark.sub(lambda mark: _marked_up(self._mentions[int(mark[1])][1]), html)
 
 
-@lru_cache(maxsize=1024)
 def _parsed_text(body: str, mentions: tuple[_Named, ...]) -> str:
     source = _Source(body, mentions)
     blocks: list[list[str]] = []
@@ -135,6 +137,9 @@ def _parsed_text(body: str, mentions: tuple[_Named, ...]) -> str:
     return "\n\n".join("\n".join(lines) for lines in blocks if lines).strip()
 
 
+_remembered_text = lru_cache(maxsize=1024)(_parsed_text)
+
+
 def _inline_text(tokens: Iterable[Token], source: _Source) -> str:
     parts = []
     for token in tokens:
@@ -147,7 +152,6 @@ def _inline_text(tokens: Iterable[Token], source: _Source) -> str:
     return "".join(parts)
 
 
-@lru_cache(maxsize=256)
 def _parsed_html(body: str, mentions: tuple[_Named, ...]) -> str:
     source = _Source(body, mentions)
     tokens = _MARKDOWN.parse(source.text)
