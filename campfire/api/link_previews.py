@@ -50,7 +50,7 @@ ROUTES = (
     ),
     Route(
         "DELETE",
-        "/api/v1/messages/{message_id}/previews",
+        "/api/v1/messages/{message_id}/link-previews",
         remove_previews,
         "Show no previews of the links in a message, now and after any edit",
         {204: None},

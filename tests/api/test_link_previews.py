@@ -103,8 +103,8 @@ async def test_previews_are_for_members_only(
     assert (await got(chat.nobody(), preview["image_url"]))[0] == 401
     assert (await eve.get(f"/api/v1/messages/{message_id}")).status == 403
     assert await of_feed(eve, began, "message.previewed") == []
-    assert (await eve.delete(f"/api/v1/messages/{message_id}/previews")).code == "ROOM_ACCESS_DENIED"
-    assert (await bob.delete(f"/api/v1/messages/{message_id}/previews")).code == "PERMISSION_DENIED"
+    assert (await eve.delete(f"/api/v1/messages/{message_id}/link-previews")).code == "ROOM_ACCESS_DENIED"
+    assert (await bob.delete(f"/api/v1/messages/{message_id}/link-previews")).code == "PERMISSION_DENIED"
     assert (await got(bob, "/api/v1/link-previews/none/image"))[0] == 404
 
 
@@ -140,8 +140,8 @@ async def test_removed_previews_stay_away(chat: "Chat", ada: "Client", bob: "Cli
     message_id = await posted(bob, chat.first_room, link)
     [preview] = await shown(bob, message_id, "Quetzalcoatl tea")
     began = chat.engine.position
-    assert (await ada.delete(f"/api/v1/messages/{message_id}/previews")).status == 204
-    assert (await bob.delete(f"/api/v1/messages/{message_id}/previews")).status == 204
+    assert (await ada.delete(f"/api/v1/messages/{message_id}/link-previews")).status == 204
+    assert (await bob.delete(f"/api/v1/messages/{message_id}/link-previews")).status == 204
     assert await previews_of(bob, message_id) == []
     assert (await got(bob, preview["image_url"]))[0] == 404
     [event] = await of_feed(bob, began, "message.previews_removed")
@@ -220,6 +220,6 @@ async def test_a_picture_stays_as_long_as_its_preview(chat: "Chat", ada: "Client
     os.utime(blobs.path(digest), (long_ago, long_ago))
     assert await collector.collect() == 0
     assert (await got(ada, preview["image_url"]))[0] == 200
-    assert (await ada.delete(f"/api/v1/messages/{message_id}/previews")).status == 204
+    assert (await ada.delete(f"/api/v1/messages/{message_id}/link-previews")).status == 204
     assert await collector.collect() == 1
     assert not blobs.exists(digest) and not chat.engine.settings.thumbnail_path(digest).exists()

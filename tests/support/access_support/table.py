@@ -100,8 +100,8 @@ MESSAGES = (
     Row(f"PUT {_MESSAGE}/save", IN_ROOM),
     Row(f"DELETE {_MESSAGE}/save", IN_ROOM),
     Row("GET /api/v1/saved", SIGNED_IN, path="/api/v1/saved?limit=50&_={message_id}"),
-    Row(f"DELETE {_MESSAGE}/previews", NOT_MINE),
-    Row(f"DELETE {_MESSAGE}/previews", IN_ROOM, "one's own", f"{_OWN_MESSAGE}/previews"),
+    Row(f"DELETE {_MESSAGE}/link-previews", NOT_MINE),
+    Row(f"DELETE {_MESSAGE}/link-previews", IN_ROOM, "one's own", f"{_OWN_MESSAGE}/link-previews"),
     Row("GET /api/v1/link-previews/{preview_id}/image", IN_ROOM),
     Row("GET /api/v1/links/{room_number}/{message_number}", members(outside="ROOM_NOT_FOUND")),
 )
