@@ -65,6 +65,12 @@ def test_there_is_an_end_to_mentions(world: World, ada: str) -> None:
     assert len(found) == MOST_MENTIONS
 
 
+def test_there_is_an_end_to_looking_for_names(world: World, ada: str) -> None:
+    """Two thousand signs without a name would keep everybody else waiting."""
+    assert mentioned(world, "@nobody " * 400 + "@Ada") == [("Ada", "@Ada")]
+    assert mentioned(world, "@nobody " * 600 + "@Ada") == []
+
+
 def test_posting_and_editing_keep_whom_they_mention(world: World, ada: str, bob: str) -> None:
     """With where: an edit mentions whom the new text names."""
     message = world.post(world.first_room, ada, "hello @Bob")
