@@ -3,17 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any, Literal, get_args
 
 import aiohttp
 import msgspec
 
 from access_support.world import SECONDS, World
+from campfire.api.feed.subscriber import Subscriber
 
 Transport = Literal["websocket", "event_source", "long_poll"]
 TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 
 Frame = dict[str, Any]
+
+
+def _open_transports(world: World) -> set[Subscriber]:
+    return set(chain.from_iterable(world.hub._open.values()))
 
 
 class Follower:
@@ -32,9 +38,10 @@ class Follower:
     @classmethod
     async def present(cls, world: World, token: str, transport: Transport) -> "Follower":
         """One who follows from now on, and is there before what comes next happens (unless refused)."""
-        before = world.hub.connections
+        # Not by their number: one that is just ending may leave as the new one comes.
+        before = _open_transports(world)
         follower = cls(world, token, transport, world.engine.position)
-        await follower._eventually(lambda: world.hub.connections > before or follower.ended is not None)
+        await follower._eventually(lambda: bool(_open_transports(world) - before) or follower.ended is not None)
         return follower
 
     async def until(self, position: int) -> list[Frame]:
