@@ -77,7 +77,7 @@ def period_of(text: str) -> tuple[int, int] | None:
             at = ms_from_iso(text.upper())
             return at, at - at % _MINUTE_MS + _MINUTE_MS
     except (ValueError, OverflowError):
-        pass
+        return None  # looks like a date, but there is none such; the caller then looks for it as a word
     return None
 
 
