@@ -106,3 +106,8 @@ class ValidationFailed(DomainError):
     """A value that is well formed but makes no sense here; `extra["errors"]` may name the fields."""
 
     code = "VALIDATION_FAILED"
+
+
+def refused(field: str, message: str) -> ValidationFailed:
+    """The refusal of one field; `message` goes on from its name, without a full stop."""
+    return ValidationFailed(f"{field} {message}.", errors=[{"field": field, "message": message}])

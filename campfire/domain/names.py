@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from campfire.domain.errors import ValidationFailed
+from campfire.domain.errors import refused
 
 MAX_NAME = 100
 MAX_EMAIL = 254
@@ -17,11 +17,11 @@ def clean_name(name: str, field: str) -> str:
     """The name without surrounding space. Raises `ValidationFailed` naming `field`."""
     cleaned = name.strip()
     if not 1 <= len(cleaned) <= MAX_NAME:
-        raise _refused(field, f"needs 1 to {MAX_NAME} characters")
+        raise refused(field, f"needs 1 to {MAX_NAME} characters")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
-        raise _refused(field, "must not hold control characters")
+        raise refused(field, "must not hold control characters")
     if not _TURNING.isdisjoint(cleaned):
-        raise _refused(field, "must not turn the reading direction")
+        raise refused(field, "must not turn the reading direction")
     return cleaned
 
 
@@ -29,11 +29,7 @@ def clean_email(email: str) -> str:
     """The address without surrounding space. Raises `ValidationFailed`."""
     cleaned = email.strip()
     if len(cleaned) > MAX_EMAIL or not _EMAIL.fullmatch(cleaned):
-        raise _refused("email", "is not an e-mail address")
+        raise refused("email", "is not an e-mail address")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
-        raise _refused("email", "must not hold control characters")
+        raise refused("email", "must not hold control characters")
     return cleaned
-
-
-def _refused(field: str, message: str) -> ValidationFailed:
-    return ValidationFailed(f"{field} {message}.", errors=[{"field": field, "message": message}])

@@ -8,7 +8,7 @@ from typing import Literal
 from campfire.domain import ids
 from campfire.domain.accounts import open_rooms_joined, require_administrator
 from campfire.domain.directory import Directory
-from campfire.domain.errors import EmailTaken, PermissionDenied, UserNotFound, ValidationFailed
+from campfire.domain.errors import EmailTaken, PermissionDenied, UserNotFound, refused
 from campfire.domain.events import (
     AvatarSet,
     EmailChanged,
@@ -79,7 +79,7 @@ def decide_set_role(directory: Directory, *, user_id: str, role: Role, by: str, 
     """As `decide_change_role`, for whoever runs the server (`by` is empty then)."""
     user = _present(directory, user_id)
     if user.role == "bot" or not user.can_sign_in or role == "bot":
-        raise _refused("role", "can only be given to somebody who signs in")
+        raise refused("role", "can only be given to somebody who signs in")
     if role == user.role:
         return []
     if role == "member":
@@ -156,9 +156,9 @@ def decide_ban(directory: Directory, *, user_id: str, actor_id: str, at: int) ->
     require_administrator(directory, actor_id)
     user = _present(directory, user_id)
     if user_id == actor_id:
-        raise _refused("user_id", "must not be oneself")
+        raise refused("user_id", "must not be oneself")
     if user.role == "bot":
-        raise _refused("user_id", "is a bot, which is removed instead")
+        raise refused("user_id", "is a bot, which is removed instead")
     if user.status == "banned":
         return []
     _require_another_administrator(directory, user)
@@ -259,11 +259,7 @@ def _public_addresses(addresses: Iterable[str]) -> tuple[str, ...]:
 def _clean_bio(bio: str) -> str:
     bio = bio.strip()
     if len(bio) > MAX_BIO:
-        raise _refused("bio", f"must have at most {MAX_BIO} characters")
+        raise refused("bio", f"must have at most {MAX_BIO} characters")
     if any(unicodedata.category(character) in ("Cc", "Cs") and character != "\n" for character in bio):
-        raise _refused("bio", "must not hold control characters")
+        raise refused("bio", "must not hold control characters")
     return bio
-
-
-def _refused(field: str, message: str) -> ValidationFailed:
-    return ValidationFailed(f"{field} {message}.", errors=[{"field": field, "message": message}])

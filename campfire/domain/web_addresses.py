@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from campfire.domain.errors import ValidationFailed
+from campfire.domain.errors import refused
 
 MAX_URL = 2_000
 
@@ -10,21 +10,17 @@ MAX_URL = 2_000
 def require_usable_url(url: str, field: str) -> None:
     """Raises `ValidationFailed` naming `field`, unless `url` is an http or https address without credentials."""
     if len(url) > MAX_URL:
-        raise _refused(field, f"is longer than {MAX_URL} characters")
+        raise refused(field, f"is longer than {MAX_URL} characters")
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise _refused(field, "must not hold spaces or control characters")
+        raise refused(field, "must not hold spaces or control characters")
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
     except ValueError as error:
-        raise _refused(field, f"is not an address: {error}") from error
+        raise refused(field, f"is not an address: {error}") from error
     if parts.scheme not in ("http", "https"):
-        raise _refused(field, "must begin with http:// or https://")
+        raise refused(field, "must begin with http:// or https://")
     if not host:
-        raise _refused(field, "names no host")
+        raise refused(field, "names no host")
     if parts.username is not None or parts.password is not None:
-        raise _refused(field, "must not hold a user name or password")
-
-
-def _refused(field: str, message: str) -> ValidationFailed:
-    return ValidationFailed(f"{field} {message}.", errors=[{"field": field, "message": message}])
+        raise refused(field, "must not hold a user name or password")

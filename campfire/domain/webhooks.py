@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from campfire.domain import events as happened
 from campfire.domain.accounts import require_administrator
 from campfire.domain.directory import Directory
-from campfire.domain.errors import ValidationFailed, WebhookNotFound
+from campfire.domain.errors import WebhookNotFound, refused
 from campfire.domain.events import NewEvent, WebhookCreated, WebhookDeleted, WebhookSecretRotated, WebhookTested
 from campfire.domain.states import WebhookState
 from campfire.domain.web_addresses import require_usable_url
@@ -50,7 +50,7 @@ def decide_create_webhook(
     _require_known_events(events)
     if rooms is not None:
         if not rooms:
-            raise _refused("rooms", "must name a room, or be left out to mean every room")
+            raise refused("rooms", "must name a room, or be left out to mean every room")
         for room_id in rooms:
             directory.room(room_id)
     created = WebhookCreated(
@@ -105,8 +105,4 @@ def _require_known_events(events: Sequence[str]) -> None:
     unknown = sorted(set(events) - EVENT_TYPES)
     if not events or unknown:
         known = ", ".join(sorted(EVENT_TYPES))
-        raise _refused("events", f"must name some of {known}")
-
-
-def _refused(field: str, message: str) -> ValidationFailed:
-    return ValidationFailed(f"{field} {message}.", errors=[{"field": field, "message": message}])
+        raise refused("events", f"must name some of {known}")
