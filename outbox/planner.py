@@ -198,15 +198,24 @@ class Planner:
 
     def _insert(self, connection: sqlite3.Connection, planned: list[Planned]) -> None:
         now = self._now_ms()
-        connection.executemany(
-            "INSERT OR IGNORE INTO deliveries"
-            " (id, endpoint_id, position, event_type, message_id, payload, next_attempt_at, planned_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (each.id, each.endpoint_id, each.position, each.event_type, each.message_id, each.payload, now, now)
-                for each in planned
-            ],
-        )
+        for each in planned:
+            inserted = connection.execute(
+                "INSERT OR IGNORE INTO deliveries (id, endpoint_id, position, event_type, message_id, payload,"
+                " next_attempt_at, planned_at, sequence)"
+                " SELECT ?, id, ?, ?, ?, ?, ?, ?, sequence + 1 FROM endpoints WHERE id = ?",
+                (
+                    each.id,
+                    each.position,
+                    each.event_type,
+                    each.message_id,
+                    each.payload,
+                    now,
+                    now,
+                    each.endpoint_id,
+                ),
+            )
+            if inserted.rowcount:
+                connection.execute("UPDATE endpoints SET sequence = sequence + 1 WHERE id = ?", (each.endpoint_id,))
 
     def _add(self, connection: sqlite3.Connection, event: happened.WebhookCreated, position: int) -> None:
         rooms = None if event.rooms is None else encode(event.rooms).decode()

@@ -103,5 +103,69 @@ CREATE INDEX answers_waiting ON answers (answered_at, id) WHERE state = 'waiting
 CREATE INDEX answers_dropped ON answers (finished_at) WHERE state = 'dropped';
 CREATE INDEX answers_of_delivery ON answers (delivery_id);
 """,
+    # 2: endpoints with settings, a stream of their own, a cursor and a health; ordering; a lease; what is to be told.
+    """
+ALTER TABLE endpoints ADD COLUMN filter TEXT NOT NULL DEFAULT '[]';      -- JSON array of conditions
+ALTER TABLE endpoints ADD COLUMN timeout REAL;                           -- seconds; NULL: the server's
+ALTER TABLE endpoints ADD COLUMN rate REAL;                              -- deliveries a second; NULL: no limit
+ALTER TABLE endpoints ADD COLUMN ordering TEXT NOT NULL DEFAULT 'room';  -- none, room, endpoint
+ALTER TABLE endpoints ADD COLUMN catch_up TEXT NOT NULL DEFAULT 'everything'; -- everything, latest, skip
+ALTER TABLE endpoints ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;    -- the last that a delivery was given
+ALTER TABLE endpoints ADD COLUMN cursor INTEGER;      -- planned up to here; NULL: it follows the outbox's own cursor
+ALTER TABLE endpoints ADD COLUMN leap_from INTEGER;   -- a cursor that has come this far goes on at leap_to
+ALTER TABLE endpoints ADD COLUMN leap_to INTEGER;
+ALTER TABLE endpoints ADD COLUMN failing_since INTEGER;  -- the first failure since the last success
+ALTER TABLE endpoints ADD COLUMN last_failure_at INTEGER;
+ALTER TABLE endpoints ADD COLUMN reported TEXT;          -- the last report of it that is not over: failing, disabled
+
+ALTER TABLE deliveries ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;   -- its place in the endpoint's stream, from 1
+ALTER TABLE deliveries ADD COLUMN room_id TEXT;
+ALTER TABLE deliveries ADD COLUMN cause TEXT NOT NULL DEFAULT 'live';    -- live, history, test, call
+ALTER TABLE deliveries ADD COLUMN first_tried_at INTEGER;                -- in this round
+ALTER TABLE deliveries ADD COLUMN parked_at INTEGER;                     -- since when nothing waits for it any more
+
+UPDATE deliveries SET sequence = numbered.sequence FROM (
+    SELECT id, ROW_NUMBER() OVER (PARTITION BY endpoint_id ORDER BY position) AS sequence FROM deliveries
+) AS numbered WHERE numbered.id = deliveries.id;
+UPDATE endpoints SET sequence = (SELECT COALESCE(MAX(sequence), 0) FROM deliveries WHERE endpoint_id = endpoints.id);
+CREATE UNIQUE INDEX deliveries_by_sequence ON deliveries (endpoint_id, sequence);
+-- A delivery that waits for an earlier one of its room or endpoint is queued, and pending once it is its turn.
+CREATE INDEX deliveries_queued ON deliveries (endpoint_id, room_id, position) WHERE state = 'queued';
+
+ALTER TABLE attempts ADD COLUMN tries INTEGER NOT NULL DEFAULT 1;        -- at the network, within the attempt
+ALTER TABLE attempts ADD COLUMN peer TEXT;                               -- the address that was connected to
+ALTER TABLE attempts ADD COLUMN resolve_ms REAL;                         -- NULL: no new connection was needed
+ALTER TABLE attempts ADD COLUMN connect_ms REAL;                         -- TLS included
+ALTER TABLE attempts ADD COLUMN first_byte_ms REAL;                      -- from the request sent to the response's head
+ALTER TABLE attempts ADD COLUMN body_ms REAL;
+ALTER TABLE attempts ADD COLUMN bytes_read INTEGER;
+CREATE INDEX attempts_ended ON attempts (ended_at);
+
+ALTER TABLE worker ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;          -- grows with each holder: the fence
+ALTER TABLE worker ADD COLUMN holder TEXT;                               -- a random name; NULL: nobody's
+ALTER TABLE worker ADD COLUMN boot_id TEXT;                             -- of the machine's run that expires counts in
+ALTER TABLE worker ADD COLUMN started REAL;                              -- of the process, against a pid used again
+ALTER TABLE worker ADD COLUMN expires REAL;                              -- seconds on the machine's monotonic clock
+
+CREATE TABLE reports (          -- what the server is to be told of endpoints, until it has taken it
+    id          TEXT    PRIMARY KEY,
+    endpoint_id TEXT    NOT NULL,
+    kind        TEXT    NOT NULL,                   -- failing, disabled, recovered
+    reason      TEXT,                               -- of disabled: gone, asked, failing
+    since       INTEGER NOT NULL,                   -- milliseconds
+    at          INTEGER NOT NULL,
+    detail      TEXT    NOT NULL,
+    state       TEXT    NOT NULL DEFAULT 'waiting'  -- waiting, taken, dropped
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reports_waiting ON reports (at, id) WHERE state = 'waiting';
+
+CREATE TABLE moves (            -- of endpoints' cursors, by what asked for them
+    id          TEXT    PRIMARY KEY,
+    endpoint_id TEXT    NOT NULL,
+    after       INTEGER NOT NULL,
+    until       INTEGER NOT NULL,
+    at          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
 )
 """Each leads from the version that is its index (`PRAGMA user_version`) to the next; `SCHEMA` is version 0."""

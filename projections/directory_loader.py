@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from campfire.domain.directory import Directory
-from campfire.domain.events import BotCommand
+from campfire.domain.events import BotCommand, Condition, EndpointSettings
 from campfire.domain.push_devices import PushKeyState, PushSubscriptionState
 from campfire.domain.states import (
     AccountState,
@@ -159,8 +159,8 @@ def _load_push(directory: Directory, connection: sqlite3.Connection) -> None:
 
 def _load_webhooks(directory: Directory, connection: sqlite3.Connection) -> None:
     for row in connection.execute(
-        "SELECT id, url, events, rooms, sealed_secret, created_by, created_at,"
-        " previous_sealed_secret, previous_valid_until, version FROM webhooks"
+        "SELECT id, url, events, rooms, created_by, created_at, filter, settings, state, detail, failing_since,"
+        " public_key, pull_key_hash, previous_valid_until, version FROM webhooks"
     ):
         rooms = None if row[3] is None else msgspec.json.decode(row[3], type=tuple[str, ...])
         directory.add_webhook(
@@ -169,11 +169,16 @@ def _load_webhooks(directory: Directory, connection: sqlite3.Connection) -> None
                 url=row[1],
                 events=msgspec.json.decode(row[2], type=tuple[str, ...]),
                 rooms=rooms,
-                sealed_secret=row[4],
-                created_by=row[5],
-                created_at=row[6],
-                previous_sealed_secret=row[7],
-                previous_valid_until=row[8],
-                version=row[9],
+                created_by=row[4],
+                created_at=row[5],
+                filter=msgspec.json.decode(row[6], type=tuple[Condition, ...]),
+                settings=msgspec.json.decode(row[7], type=EndpointSettings),
+                state=row[8],
+                detail=row[9],
+                failing_since=row[10],
+                public_key=row[11],
+                pull_key_hash=row[12],
+                previous_valid_until=row[13],
+                version=row[14],
             )
         )

@@ -15,7 +15,8 @@ from campfire.eventlog.reader import LogReader
 from campfire.iso_times import iso_from_ms, ms_from_iso
 from projections.projector import Progress as Report
 
-_HIDDEN = ("password_hash", "token_hash", "sealed_secret")
+_HIDDEN = ("password_hash", "token_hash", "pull_key_hash", "endpoint_hash", "sealed")
+"""Fields that begin so are not shown."""
 _SHOWN_ESCAPED = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 """Characters that JSON leaves as they are and a terminal may obey."""
 
@@ -49,7 +50,7 @@ def print_event(recorded: RecordedEvent, as_json: bool) -> None:
     fields = {
         name: value
         for name, value in msgspec.to_builtins(recorded.event).items()
-        if name not in _HIDDEN and name != "at"
+        if not name.startswith(_HIDDEN) and name != "at"
     }
     line = {
         "position": recorded.position,

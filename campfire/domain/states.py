@@ -1,8 +1,12 @@
 """What the directory keeps of each thing. `version` is the last one of the thing's stream."""
 
+from typing import Literal
+
 import msgspec
 
-from campfire.domain.events import BotCommand, LinkPurpose, Role, RoomKind, UserStatus
+from campfire.domain.events import BotCommand, Condition, EndpointSettings, LinkPurpose, Role, RoomKind, UserStatus
+
+WebhookStatus = Literal["active", "paused", "disabled"]
 
 
 class AccountState(msgspec.Struct):
@@ -106,14 +110,24 @@ class RoomState(msgspec.Struct):
 
 
 class WebhookState(msgspec.Struct):
+    """An endpoint. `detail` says why it is disabled; `failing_since` is set while the outbox reports it as failing.
+
+    Its secrets are known to the outbox alone.
+    """
+
     id: str
     url: str
     events: tuple[str, ...]
     rooms: tuple[str, ...] | None
-    sealed_secret: str
     created_by: str
     created_at: int
-    previous_sealed_secret: str | None = None
+    filter: tuple[Condition, ...] = ()
+    settings: EndpointSettings = EndpointSettings()
+    state: WebhookStatus = "active"
+    detail: str | None = None
+    failing_since: int | None = None
+    public_key: str | None = None
+    pull_key_hash: str | None = None
     previous_valid_until: int | None = None
     version: int = 1
 

@@ -22,6 +22,7 @@ SECRET = {
     "sealed_private_key",
     "sealed",
     "endpoint_hash",
+    "pull_key_hash",
     "join_code",
     "address",
     "user_agent",
@@ -41,7 +42,7 @@ def marked_events(draw: st.DrawFn, event_type: type[Event]) -> tuple[Event, list
         if field.name in SECRET:
             fields[field.name] = draw(st.uuids().map(lambda drawn: f"secret-{drawn.hex}"))
             secrets.append(fields[field.name])
-        elif field.name == "at":
+        elif field.name in ("at", "since"):
             fields[field.name] = draw(st.integers(0, LAST_MOMENT))
         else:
             fields[field.name] = draw(st.from_type(field.type))

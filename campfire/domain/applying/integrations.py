@@ -14,9 +14,12 @@ def _webhook_created(directory: Directory, event: happened.WebhookCreated, recor
             url=event.url,
             events=event.events,
             rooms=event.rooms,
-            sealed_secret=event.sealed_secret,
             created_by=event.by,
             created_at=event.at,
+            filter=event.filter,
+            settings=event.settings,
+            public_key=event.public_key,
+            pull_key_hash=event.pull_key_hash,
             version=recorded.version,
         )
     )
@@ -26,10 +29,49 @@ def _webhook_secret_rotated(
     directory: Directory, event: happened.WebhookSecretRotated, recorded: RecordedEvent
 ) -> None:
     webhook = directory.webhooks[event.webhook_id]
-    webhook.previous_sealed_secret = webhook.sealed_secret
     webhook.previous_valid_until = event.previous_valid_until
-    webhook.sealed_secret = event.sealed_secret
+    webhook.public_key = event.public_key
+    webhook.pull_key_hash = event.pull_key_hash or webhook.pull_key_hash
     webhook.version = recorded.version
+
+
+def _webhook_changed(directory: Directory, event: happened.WebhookChanged, recorded: RecordedEvent) -> None:
+    webhook = directory.webhooks[event.webhook_id]
+    webhook.url, webhook.events, webhook.rooms = event.url, event.events, event.rooms
+    webhook.filter, webhook.settings = event.filter, event.settings
+    webhook.version = recorded.version
+
+
+def _webhook_paused(directory: Directory, event: happened.WebhookPaused, recorded: RecordedEvent) -> None:
+    webhook = directory.webhooks[event.webhook_id]
+    webhook.state, webhook.detail, webhook.version = "paused", None, recorded.version
+
+
+def _webhook_resumed(directory: Directory, event: happened.WebhookResumed, recorded: RecordedEvent) -> None:
+    webhook = directory.webhooks[event.webhook_id]
+    webhook.state, webhook.detail, webhook.version = "active", None, recorded.version
+
+
+def _webhook_disabled(directory: Directory, event: happened.WebhookDisabled, recorded: RecordedEvent) -> None:
+    webhook = directory.webhooks.get(event.webhook_id)
+    if webhook is not None:  # as with every report of the outbox: it may have been deleted while that was on its way
+        webhook.state, webhook.detail, webhook.version = "disabled", event.detail, recorded.version
+
+
+def _webhook_failing(directory: Directory, event: happened.WebhookFailing, recorded: RecordedEvent) -> None:
+    webhook = directory.webhooks.get(event.webhook_id)
+    if webhook is not None:
+        webhook.failing_since, webhook.version = event.since, recorded.version
+
+
+def _webhook_recovered(directory: Directory, event: happened.WebhookRecovered, recorded: RecordedEvent) -> None:
+    webhook = directory.webhooks.get(event.webhook_id)
+    if webhook is not None:
+        webhook.failing_since, webhook.version = None, recorded.version
+
+
+def _webhook_cursor_moved(directory: Directory, event: happened.WebhookCursorMoved, recorded: RecordedEvent) -> None:
+    directory.webhooks[event.webhook_id].version = recorded.version
 
 
 def _webhook_tested(directory: Directory, event: happened.WebhookTested, recorded: RecordedEvent) -> None:
@@ -70,6 +112,13 @@ APPLIERS: Appliers = {
     happened.WebhookCreated: _webhook_created,
     happened.WebhookSecretRotated: _webhook_secret_rotated,
     happened.WebhookTested: _webhook_tested,
+    happened.WebhookChanged: _webhook_changed,
+    happened.WebhookPaused: _webhook_paused,
+    happened.WebhookResumed: _webhook_resumed,
+    happened.WebhookDisabled: _webhook_disabled,
+    happened.WebhookFailing: _webhook_failing,
+    happened.WebhookRecovered: _webhook_recovered,
+    happened.WebhookCursorMoved: _webhook_cursor_moved,
     happened.WebhookDeleted: _webhook_deleted,
     happened.BotKeySet: _bot_key_set,
     happened.BotWebhookSet: _bot_webhook_set,

@@ -1,21 +1,41 @@
 """Webhooks and bots."""
 
+import msgspec
+
 from campfire.domain import events as happened
 from campfire.domain.public_view.audience import Audience, Audiences, to_administrators, to_everyone
 from campfire.domain.public_view.views import View, Views
+from campfire.iso_times import iso_from_ms
 
 
-def _webhook_created_view(event: happened.WebhookCreated) -> View:
+def _webhook_wanted_view(event: happened.WebhookCreated | happened.WebhookChanged) -> View:
     return {
         "id": event.webhook_id,
         "url": event.url,
         "events": list(event.events),
         "rooms": None if event.rooms is None else list(event.rooms),
+        "filter": msgspec.to_builtins(event.filter),
+        "settings": {
+            "timeout": event.settings.timeout,
+            "rate": event.settings.rate,
+            "concurrency": event.settings.concurrency,
+            "ordering": event.settings.ordering,
+            "catch_up": event.settings.catch_up,
+        },
         "by": event.by,
     }
 
 
-def _webhook_view(event: happened.WebhookSecretRotated | happened.WebhookDeleted | happened.WebhookTested) -> View:
+_ByAnAdministrator = (
+    happened.WebhookSecretRotated
+    | happened.WebhookDeleted
+    | happened.WebhookTested
+    | happened.WebhookPaused
+    | happened.WebhookResumed
+)
+
+
+def _webhook_view(event: _ByAnAdministrator) -> View:
     return {"id": event.webhook_id, "by": event.by}
 
 
@@ -30,7 +50,27 @@ def _bot_called_view(event: happened.BotCalled) -> View:
 
 
 VIEWS: Views = {
-    happened.WebhookCreated: _webhook_created_view,
+    happened.WebhookCreated: _webhook_wanted_view,
+    happened.WebhookChanged: _webhook_wanted_view,
+    happened.WebhookPaused: _webhook_view,
+    happened.WebhookResumed: _webhook_view,
+    happened.WebhookDisabled: lambda event: {
+        "id": event.webhook_id,
+        "reason": event.reason,
+        "detail": event.detail,
+    },
+    happened.WebhookFailing: lambda event: {
+        "id": event.webhook_id,
+        "since": iso_from_ms(event.since),
+        "detail": event.detail,
+    },
+    happened.WebhookRecovered: lambda event: {"id": event.webhook_id, "since": iso_from_ms(event.since)},
+    happened.WebhookCursorMoved: lambda event: {
+        "id": event.webhook_id,
+        "after": event.after,
+        "until": event.until,
+        "by": event.by,
+    },
     happened.WebhookSecretRotated: _webhook_view,
     happened.WebhookDeleted: _webhook_view,
     happened.WebhookTested: _webhook_view,
@@ -49,6 +89,13 @@ AUDIENCES: Audiences = {
     happened.WebhookSecretRotated: to_administrators,
     happened.WebhookDeleted: to_administrators,
     happened.WebhookTested: to_administrators,
+    happened.WebhookChanged: to_administrators,
+    happened.WebhookPaused: to_administrators,
+    happened.WebhookResumed: to_administrators,
+    happened.WebhookDisabled: to_administrators,
+    happened.WebhookFailing: to_administrators,
+    happened.WebhookRecovered: to_administrators,
+    happened.WebhookCursorMoved: to_administrators,
     happened.BotKeySet: to_administrators,
     happened.BotWebhookSet: to_administrators,
     happened.BotCommandsSet: to_everyone,

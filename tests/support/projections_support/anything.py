@@ -349,11 +349,14 @@ class _Chat:
             rooms=None if one % 2 else tuple(self.rooms),
             sealed_secret=text,
             by=self.people[0],
+            filter=(happened.Condition("body", "contains", text),) if one % 3 else (),
+            settings=happened.EndpointSettings(rate=float(1 + one % 50), ordering="endpoint"),
+            pull_key_hash=text,
         )
         self.history.record(webhook_id, created)
         self.webhooks.append(webhook_id)
 
-    def change_webhook(self, one: int, _other: int, text: str) -> None:
+    def change_webhook(self, one: int, other: int, text: str) -> None:
         if not self.webhooks:
             return
         webhook_id = self.webhooks[-1]
@@ -362,9 +365,24 @@ class _Chat:
                 at=10, webhook_id=webhook_id, sealed_secret=text, previous_valid_until=11, by="Ada"
             ),
             happened.WebhookTested(at=12, webhook_id=webhook_id, by="Ada"),
+            happened.WebhookChanged(
+                at=12,
+                webhook_id=webhook_id,
+                url=f"https://example.com/{one}",
+                events=("message.edited",),
+                rooms=None,
+                by="Ada",
+                settings=happened.EndpointSettings(timeout=float(1 + one % 20)),
+            ),
+            happened.WebhookPaused(at=12, webhook_id=webhook_id, by="Ada"),
+            happened.WebhookResumed(at=12, webhook_id=webhook_id, catch_up="latest", by="Ada"),
+            happened.WebhookDisabled(at=12, webhook_id=webhook_id, reason="gone", detail=text),
+            happened.WebhookFailing(at=12, webhook_id=webhook_id, since=one, detail=text),
+            happened.WebhookRecovered(at=12, webhook_id=webhook_id, since=one),
+            happened.WebhookCursorMoved(at=12, webhook_id=webhook_id, move_id=text, after=one),
             happened.WebhookDeleted(at=13, webhook_id=webhook_id, by="Ada"),
         )
-        change = changes[one % len(changes)]
+        change = changes[(one * 6 + other) % len(changes)]
         self.history.record(webhook_id, change)
         if isinstance(change, happened.WebhookDeleted):
             self.webhooks.remove(webhook_id)
