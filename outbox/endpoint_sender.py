@@ -49,7 +49,7 @@ class Means(msgspec.Struct, frozen=True):
     chance: random.Random
     stopping: asyncio.Event
     caller: BotCaller
-    on_gone: Callable[[str], None]
+    on_gone: Callable[[], None]
     on_answer: Callable[[], None]
 
 
@@ -156,7 +156,7 @@ class EndpointSender:
 
         following = await self._written(step)
         if outcome.is_gone:
-            self._means.on_gone(self._id)
+            self._means.on_gone()
         if outcome.answer is not None:
             self._means.on_answer()
         if outcome.failure_class is not None:

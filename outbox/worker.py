@@ -61,7 +61,7 @@ class Worker:
             chance=chance or random.Random(),  # noqa: S311 - spreads retries, guards nothing
             stopping=self._stopping,
             caller=BotCaller(self._sender, sealer, seconds=settings.bot_timeout),
-            on_gone=self._planner.disable,
+            on_gone=self._planner.look_again,
             on_answer=self._hand_over.wake,
         )
         self._pusher = Pusher(
@@ -127,7 +127,6 @@ class Worker:
         position = await self._proven_position()
         now = self._clock.now_ms()
         await self._ledger.write(lambda connection: deliveries.take_back(connection, now))
-        await self._planner.load()
         await self._pusher.begin()
         for row in await self._ledger.rows("SELECT DISTINCT endpoint_id FROM deliveries WHERE state = 'pending'"):
             self._wake(row[0])
