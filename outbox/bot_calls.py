@@ -78,14 +78,14 @@ class BotCaller:
         self._sealer = sealer
         self._seconds = seconds
 
-    async def attempt(self, claimed: Claimed) -> Outcome:
-        """Call once. A bot that takes too long answers, as in ONCE Campfire, with a sentence that says so.
+    async def attempt(self, claimed: Claimed, told: bytes) -> Outcome:
+        """Call once with what it is `told`. A bot that takes too long answers, as in ONCE Campfire, by saying so.
 
         Nothing is signed: the address to answer at holds the key, which nobody else knows.
         """
         place = claimed.destination
         key = f"{place.number}-{self._sealer.open(place.sealed_secret)}"
-        payload = addressed(claimed.payload, key)
+        payload = addressed(told, key)
         headers = self._sender.headers_for(claimed.id, payload, ())
         outcome = await self._sender.post(place.url, payload, headers, judge=self._judged, seconds=self._seconds)
         if outcome.failure_class == "timeout":

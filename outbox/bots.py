@@ -54,9 +54,8 @@ def _set(connection: sqlite3.Connection, bot_id: str, column: str, value: str) -
 def _leave_room(connection: sqlite3.Connection, event: happened.MemberRemoved, now: int) -> None:
     """What was said in a room that the bot is no longer in is not for it any more."""
     connection.execute(
-        "UPDATE deliveries SET state = 'cancelled', payload = NULL, failure = 'the bot left the room',"
+        "UPDATE deliveries SET state = 'cancelled', failure = 'the bot left the room',"
         " finished_at = ? WHERE endpoint_id = (SELECT id FROM endpoints WHERE id = ? AND kind = 'bot')"
-        " AND state IN ('pending', 'dead')"
-        " AND json_extract(CAST(payload AS TEXT), '$.campfire.room_id') = ?",
+        " AND state IN ('queued', 'pending', 'dead') AND room_id = ?",
         (now, event.user_id, event.room_id),
     )

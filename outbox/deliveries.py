@@ -6,6 +6,7 @@ import msgspec
 
 from outbox import answers
 from outbox.breaker import Breaker
+from outbox.planning import Cause
 from outbox.sender import Outcome
 
 
@@ -25,10 +26,22 @@ class Destination(msgspec.Struct, frozen=True):
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """A delivery that is being sent, durably marked so. `round` counts attempts since planned or replayed."""
+    """A delivery that is being sent, durably marked so. `round` counts attempts since planned or replayed.
+
+    `previous_id` is of the one before it in the endpoint's stream, None for the first. `withdrawn`: its message was
+    deleted.
+    """
 
     id: str
-    payload: bytes
+    endpoint_id: str
+    position: int
+    sequence: int
+    previous_id: str | None
+    event_type: str
+    message_id: str | None
+    room_id: str | None
+    withdrawn: bool
+    cause: Cause
     attempts: int
     round: int
     destination: Destination
@@ -42,8 +55,7 @@ def take_back(connection: sqlite3.Connection, now: int) -> None:
         (now,),
     )
     connection.execute(
-        "UPDATE deliveries SET state = 'cancelled', payload = NULL, finished_at = ?"
-        " WHERE state = 'pending' AND withdrawn",
+        "UPDATE deliveries SET state = 'cancelled', is_last = 0, finished_at = ? WHERE state = 'pending' AND is_last",
         (now,),
     )
 
@@ -70,13 +82,34 @@ def claim(connection: sqlite3.Connection, endpoint_id: str, now: int) -> Claimed
         "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, round = round + 1 WHERE id ="
         " (SELECT id FROM deliveries WHERE endpoint_id = ? AND state = 'pending' AND next_attempt_at <= ?"
         "  ORDER BY next_attempt_at, position LIMIT 1)"
-        " RETURNING id, payload, attempts, round",
+        " RETURNING id, position, sequence, event_type, message_id, room_id, withdrawn, cause, attempts, round",
         (endpoint_id, now),
     ).fetchone()
     if row is None:
         return None
-    delivery_id, payload, attempts, round_ = row
-    return Claimed(delivery_id, payload, attempts, round_, place)
+    delivery_id, position, sequence, event_type, message_id, room_id, withdrawn, cause, attempts, round_ = row
+    return Claimed(
+        id=delivery_id,
+        endpoint_id=endpoint_id,
+        position=position,
+        sequence=sequence,
+        previous_id=_previous_id(connection, endpoint_id, sequence),
+        event_type=event_type,
+        message_id=message_id,
+        room_id=room_id,
+        withdrawn=bool(withdrawn),
+        cause=cause,
+        attempts=attempts,
+        round=round_,
+        destination=place,
+    )
+
+
+def _previous_id(connection: sqlite3.Connection, endpoint_id: str, sequence: int) -> str | None:
+    row = connection.execute(
+        "SELECT id FROM deliveries WHERE endpoint_id = ? AND sequence = ?", (endpoint_id, sequence - 1)
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def next_due(connection: sqlite3.Connection, endpoint_id: str) -> int | None:
@@ -116,7 +149,7 @@ def record(
     )
     if outcome.failure_class is None:
         connection.execute(
-            "UPDATE deliveries SET state = 'delivered', payload = NULL, finished_at = ?, failure_class = NULL,"
+            "UPDATE deliveries SET state = 'delivered', is_last = 0, finished_at = ?, failure_class = NULL,"
             " failure = NULL WHERE id = ?",
             (now, claimed.id),
         )
@@ -134,7 +167,7 @@ def record(
             claimed.id,
         ),
     )
-    _cancel_if_withdrawn(connection, claimed.id, now)
+    _cancel_if_last(connection, claimed.id, now)
 
 
 def disable(connection: sqlite3.Connection, endpoint_id: str, reason: str) -> None:
@@ -148,13 +181,11 @@ def disable(connection: sqlite3.Connection, endpoint_id: str, reason: str) -> No
 def cancel_all(connection: sqlite3.Connection, endpoint_id: str, why: str, now: int) -> None:
     """Send nothing of what waits for an endpoint; what is being sent is sent for the last time."""
     connection.execute(
-        "UPDATE deliveries SET state = 'cancelled', payload = NULL, failure = ?, finished_at = ?"
-        " WHERE endpoint_id = ? AND state IN ('pending', 'dead')",
+        "UPDATE deliveries SET state = 'cancelled', failure = ?, finished_at = ?"
+        " WHERE endpoint_id = ? AND state IN ('queued', 'pending', 'dead')",
         (why, now, endpoint_id),
     )
-    connection.execute(
-        "UPDATE deliveries SET withdrawn = 1 WHERE endpoint_id = ? AND state = 'sending'", (endpoint_id,)
-    )
+    connection.execute("UPDATE deliveries SET is_last = 1 WHERE endpoint_id = ? AND state = 'sending'", (endpoint_id,))
 
 
 def load_breaker(connection: sqlite3.Connection, endpoint_id: str) -> Breaker:
@@ -171,9 +202,9 @@ def save_breaker(connection: sqlite3.Connection, endpoint_id: str, breaker: Brea
     )
 
 
-def _cancel_if_withdrawn(connection: sqlite3.Connection, delivery_id: str, now: int) -> None:
-    """Its webhook or message may have been deleted while the attempt was under way: then it was the last."""
+def _cancel_if_last(connection: sqlite3.Connection, delivery_id: str, now: int) -> None:
+    """It may have been cancelled while the attempt was under way: then that was the last."""
     connection.execute(
-        "UPDATE deliveries SET state = 'cancelled', payload = NULL, finished_at = ? WHERE id = ? AND withdrawn",
+        "UPDATE deliveries SET state = 'cancelled', is_last = 0, finished_at = ? WHERE id = ? AND is_last",
         (now, delivery_id),
     )

@@ -25,6 +25,7 @@ from outbox.bot_calls import BotCaller
 from outbox.breaker import Breaker
 from outbox.deliveries import Claimed, Destination
 from outbox.ledger import Ledger, Step
+from outbox.rendering import Renderer
 from outbox.schedule import delay_after
 from outbox.sender import Outcome, Sender
 
@@ -49,6 +50,7 @@ class Means(msgspec.Struct, frozen=True):
     chance: random.Random
     stopping: asyncio.Event
     caller: BotCaller
+    renderer: Renderer
     on_gone: Callable[[], None]
     on_answer: Callable[[], None]
 
@@ -131,9 +133,12 @@ class EndpointSender:
 
     async def _attempt(self, claimed: Claimed, now: int) -> Outcome:
         place = claimed.destination
+        payload = await self._means.renderer.payload(claimed)
+        if payload is None:
+            return Outcome("expired", "the message was deleted")
         if place.kind == "bot":
-            return await self._means.caller.attempt(claimed)
-        return await self._means.sender.attempt(claimed.id, place.url, claimed.payload, self._secrets(place, now))
+            return await self._means.caller.attempt(claimed, payload)
+        return await self._means.sender.attempt(claimed.id, place.url, payload, self._secrets(place, now))
 
     async def _settle(self, claimed: Claimed, outcome: Outcome, began: int) -> Claimed | None:
         """Write down the result and claim the next delivery, in one commit, unless there is a reason to pause."""

@@ -11,14 +11,23 @@ from outbox import bots, endpoints, queueing, replays, withdrawing
 from outbox.ledger import Ledger
 from outbox.planning import Endpoint, Planned, calls_planned, plan
 from outbox.push import planning as push_planning
+from outbox.rendering import Renderer
 
 
 class Planner:
     """Follows the log and writes deliveries, endpoint changes and the cursor in one transaction a page."""
 
-    def __init__(self, ledger: Ledger, reader: LogReader, now_ms: Callable[[], int], push_ttl: float = 86_400) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        reader: LogReader,
+        renderer: Renderer,
+        now_ms: Callable[[], int],
+        push_ttl: float = 86_400,
+    ) -> None:
         self._ledger = ledger
         self._reader = reader
+        self._renderer = renderer
         self._now_ms = now_ms
         self._push_ttl_ms = round(push_ttl * 1000)
         self._endpoints: list[Endpoint] | None = None
@@ -30,15 +39,16 @@ class Planner:
 
     async def take(self, events: list[RecordedEvent]) -> set[str]:
         """Turn a page of the log into deliveries, durably; return the endpoints that have something to do."""
-        tip: Tip = await asyncio.to_thread(self._reader.tip_at, events[-1].position)
+        tip, is_behind = await asyncio.to_thread(self._place_of, events[-1].position)
         calls: dict[int, Planned] = {}
         if any(isinstance(recorded.event, happened.BotCalled) for recorded in events):
             calls = await asyncio.to_thread(calls_planned, events, self._reader, tip.epoch)
         woken: set[str] = set()
+        wanted: set[int] = set()  # positions that somebody is sent
 
         def step(connection: sqlite3.Connection) -> None:
             for recorded in events:
-                woken.update(self._take_one(connection, recorded, tip.epoch))
+                woken.update(self._take_one(connection, recorded, tip.epoch, wanted))
                 is_past = recorded.position <= self._imported_upto
                 ttl_ms = 0 if is_past else self._push_ttl_ms  # nothing that was brought in is news
                 push_planning.take(connection, recorded, now=self._now_ms(), ttl_ms=ttl_ms)
@@ -58,16 +68,25 @@ class Planner:
         except BaseException:
             self.look_again()  # what was learnt of endpoints was rolled back
             raise
+        self._renderer.keep(recorded for recorded in events if recorded.position in wanted)
+        self._renderer.is_behind = is_behind
         return woken
 
-    def _take_one(self, connection: sqlite3.Connection, recorded: RecordedEvent, epoch: str) -> set[str]:
+    def _place_of(self, position: int) -> tuple[Tip, bool]:
+        """What the cursor is to hold at `position`, and whether the log went on meanwhile."""
+        tip = self._reader.tip_at(position)
+        return tip, self._reader.tip().position > position
+
+    def _take_one(
+        self, connection: sqlite3.Connection, recorded: RecordedEvent, epoch: str, wanted: set[int]
+    ) -> set[str]:
         event, now = recorded.event, self._now_ms()
         woken: set[str] = set()
         changed = endpoints.take(connection, recorded, now)
         if changed is not None:
             self.look_again()
             woken.add(changed)
-        elif isinstance(event, happened.MessageDeleted):
+        elif isinstance(event, happened.MessageDeleted | happened.MessageScrubbed):
             withdrawing.withdraw(connection, event.message_id, now)
         elif isinstance(event, happened.DeliveryReplayRequested):
             return replays.replay(connection, event, now)
@@ -79,4 +98,5 @@ class Planner:
             self._endpoints = endpoints.planned_for(connection)
         planned = plan(recorded, self._endpoints, epoch)
         queueing.insert(connection, planned, now)
+        wanted.update(each.position for each in planned)
         return woken | {each.endpoint_id for each in planned}

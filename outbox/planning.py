@@ -8,17 +8,16 @@ import msgspec
 
 from campfire.domain import events as happened
 from campfire.domain.events import Event, RecordedEvent
-from campfire.domain.public_view import audience_of, public_view
+from campfire.domain.public_view import audience_of
 from campfire.eventlog.reader import LogReader
-from campfire.iso_times import iso_from_ms
-from outbox.bot_calls import payload_of as call_payload_of
 
 _NAMESPACE = UUID("0f3a1a52-6d3f-5c0e-9b63-0a5a0cf0c6de")
 
 Cause = Literal["live", "history", "test", "call"]
 """Why a delivery was planned: it just happened, a cursor was moved back, a test was asked for, a bot was called."""
 
-encode = msgspec.json.Encoder().encode
+Saying = happened.MessagePosted | happened.MessageEdited | happened.MessagePreviewed
+"""What holds words of a message, and says nothing more once that is deleted."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -46,7 +45,6 @@ class Planned(msgspec.Struct, frozen=True):
     message_id: str | None
     room_id: str | None
     cause: Cause
-    payload: bytes
 
 
 def room_of(event: Event) -> str | None:
@@ -60,9 +58,9 @@ def delivery_id(epoch: str, endpoint_id: str, position: int) -> str:
     return "msg_" + uuid5(_NAMESPACE, f"{epoch}/{endpoint_id}/{position}").hex
 
 
-def payload_of(event: Event) -> bytes:
-    """The body, in the shape of Standard Webhooks 1.0, "Payload structure"; the data is the feed's."""
-    return encode({"type": event.topic, "timestamp": iso_from_ms(event.at), "data": public_view(event)})
+def is_scrubbed(event: Event) -> bool:
+    """Whether its words are out of the log for good."""
+    return bool(getattr(event, "scrubbed", False))
 
 
 def plan(recorded: RecordedEvent, endpoints: Iterable[Endpoint], epoch: str) -> list[Planned]:
@@ -71,15 +69,14 @@ def plan(recorded: RecordedEvent, endpoints: Iterable[Endpoint], epoch: str) -> 
     cause: Cause = "live"
     if isinstance(event, happened.WebhookTested):
         wanting, cause = [each for each in endpoints if each.id == event.webhook_id], "test"
-    elif getattr(event, "origin", "live") == "import" or getattr(event, "scrubbed", False):
+    elif getattr(event, "origin", "live") == "import" or is_scrubbed(event):
         return []
     else:
         # By position, not by when the planner learnt of it: a page that could not be written is planned again.
         wanting = [each for each in endpoints if recorded.position > each.created_position and each.wants(event)]
     if not wanting:
         return []
-    payload = payload_of(event)
-    message_id = event.message_id if isinstance(event, (happened.MessagePosted, happened.MessageEdited)) else None
+    message_id = event.message_id if isinstance(event, Saying) else None
     return [
         Planned(
             id=delivery_id(epoch, each.id, recorded.position),
@@ -89,7 +86,6 @@ def plan(recorded: RecordedEvent, endpoints: Iterable[Endpoint], epoch: str) -> 
             message_id=message_id,
             room_id=room_of(event),
             cause=cause,
-            payload=payload,
         )
         for each in wanting
     ]
@@ -118,6 +114,5 @@ def calls_planned(events: Sequence[RecordedEvent], reader: LogReader, epoch: str
                     message_id=event.message_id,
                     room_id=event.room_id,
                     cause="call",
-                    payload=call_payload_of(event, message.event, message.position),
                 )
     return found

@@ -14,8 +14,8 @@ def insert(connection: sqlite3.Connection, planned: Iterable[Planned], now: int)
     for each in planned:
         inserted = connection.execute(
             "INSERT OR IGNORE INTO deliveries (id, endpoint_id, position, event_type, message_id, room_id, cause,"
-            " payload, next_attempt_at, planned_at, sequence)"
-            " SELECT ?, id, ?, ?, ?, ?, ?, ?, ?, ?, sequence + 1 FROM endpoints WHERE id = ?",
+            " next_attempt_at, planned_at, sequence)"
+            " SELECT ?, id, ?, ?, ?, ?, ?, ?, ?, sequence + 1 FROM endpoints WHERE id = ?",
             (
                 each.id,
                 each.position,
@@ -23,7 +23,6 @@ def insert(connection: sqlite3.Connection, planned: Iterable[Planned], now: int)
                 each.message_id,
                 each.room_id,
                 each.cause,
-                each.payload,
                 now,
                 now,
                 each.endpoint_id,

@@ -14,7 +14,7 @@ def replay(connection: sqlite3.Connection, event: DeliveryReplayRequested, now: 
     named = msgspec.json.encode(event.deliveries).decode()
     rows = connection.execute(
         "UPDATE deliveries SET state = 'pending', round = 0, next_attempt_at = ?, finished_at = NULL"
-        " WHERE state = 'dead' AND payload IS NOT NULL"
+        " WHERE state = 'dead'"
         " AND (? = '[]' OR id IN (SELECT value FROM json_each(?)))"
         " AND (? IS NULL OR endpoint_id = ?) AND finished_at >= ? RETURNING endpoint_id",
         (now, named, named, event.webhook_id, event.webhook_id, event.since or 0),

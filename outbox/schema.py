@@ -123,6 +123,20 @@ ALTER TABLE deliveries ADD COLUMN room_id TEXT;
 ALTER TABLE deliveries ADD COLUMN cause TEXT NOT NULL DEFAULT 'live';    -- live, history, test, call
 ALTER TABLE deliveries ADD COLUMN first_tried_at INTEGER;                -- in this round
 ALTER TABLE deliveries ADD COLUMN parked_at INTEGER;                     -- since when nothing waits for it any more
+ALTER TABLE deliveries ADD COLUMN is_last INTEGER NOT NULL DEFAULT 0;    -- cancelled while it was being sent
+
+-- Bodies are rendered from the log when they are sent; what rendering and withdrawing need was only in them.
+UPDATE deliveries SET cause = CASE event_type WHEN 'webhook.tested' THEN 'test' WHEN 'bot.called' THEN 'call'
+    ELSE 'live' END;
+UPDATE deliveries SET room_id = CASE cause
+    WHEN 'call' THEN json_extract(CAST(payload AS TEXT), '$.campfire.room_id')
+    ELSE COALESCE(json_extract(CAST(payload AS TEXT), '$.data.room_id'), room_id) END
+    WHERE json_valid(CAST(payload AS TEXT));
+UPDATE deliveries SET message_id = json_extract(CAST(payload AS TEXT), '$.data.id')
+    WHERE event_type = 'message.previewed' AND json_valid(CAST(payload AS TEXT));
+UPDATE deliveries SET is_last = 1 WHERE withdrawn AND state = 'sending';
+UPDATE deliveries SET withdrawn = 1 WHERE failure = 'the message was deleted';
+ALTER TABLE deliveries DROP COLUMN payload;
 
 UPDATE deliveries SET sequence = numbered.sequence FROM (
     SELECT id, ROW_NUMBER() OVER (PARTITION BY endpoint_id ORDER BY position) AS sequence FROM deliveries

@@ -28,6 +28,7 @@ from outbox.hand_over import HandOver
 from outbox.ledger import Ledger
 from outbox.planner import Planner
 from outbox.push.pusher import Pusher, PushMeans
+from outbox.rendering import Renderer
 from outbox.sender import Sender
 
 _HEARTBEAT_SECONDS = 5
@@ -48,7 +49,8 @@ class Worker:
             AddressGuard(settings.webhook_allow, settings.port), clock, timeout=settings.webhook_timeout
         )
         self._reader = LogReader(settings.events_path)
-        self._planner = Planner(self._ledger, self._reader, clock.now_ms, settings.push_ttl)
+        renderer = Renderer(self._reader)
+        self._planner = Planner(self._ledger, self._reader, renderer, clock.now_ms, settings.push_ttl)
         self._hand_over = HandOver(settings, self._ledger, clock.now_ms)
         self._stopping = asyncio.Event()
         sealer = Sealer.from_key_file(settings.key_path)
@@ -61,6 +63,7 @@ class Worker:
             chance=chance or random.Random(),  # noqa: S311 - spreads retries, guards nothing
             stopping=self._stopping,
             caller=BotCaller(self._sender, sealer, seconds=settings.bot_timeout),
+            renderer=renderer,
             on_gone=self._planner.look_again,
             on_answer=self._hand_over.wake,
         )

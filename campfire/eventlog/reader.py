@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from campfire.domain.events import RecordedEvent
+from campfire.domain.events import MessageDeleted, RecordedEvent
 from campfire.eventlog.chain import GENESIS
 from campfire.eventlog.codec import EventCodec
 from campfire.eventlog.errors import LogDamaged
@@ -73,6 +73,16 @@ class LogReader:
                 f" WHERE stream_id IN ({','.join('?' * len(some))}) GROUP BY stream_id"
             )
             found.update((id_text(raw), version) for raw, version in self.select(statement, *some))
+        return found
+
+    def deleted_messages(self, message_ids: Iterable[str]) -> set[str]:
+        """Which of these messages are deleted by now (index `events_by_stream`)."""
+        found: set[str] = set()
+        wanted = [UUID(each).bytes for each in message_ids]
+        for start in range(0, len(wanted), _IDS_AT_ONCE):
+            some = wanted[start : start + _IDS_AT_ONCE]
+            statement = f"SELECT stream_id FROM events WHERE stream_id IN ({','.join('?' * len(some))}) AND topic = ?"
+            found.update(id_text(raw) for [raw] in self.select(statement, *some, MessageDeleted.topic))
         return found
 
     def tip(self) -> Tip:

@@ -20,6 +20,7 @@ from campfire.engine import Engine
 from campfire.eventlog.reader import LogReader
 from outbox.ledger import Ledger
 from outbox.planner import Planner
+from outbox.rendering import Renderer
 
 if TYPE_CHECKING:
     from tests.importing.conftest import Imports
@@ -137,7 +138,7 @@ async def test_webhooks_of_an_imported_account_hear_of_what_comes_only(
     await admin_beside("import", "account", tmp_path / "export", "--data", other)
     reader, ledger = LogReader(other / "events.db"), Ledger(other / "outbox.db")
     await ledger.open()
-    planner = Planner(ledger, reader, lambda: 0)
+    planner = Planner(ledger, reader, Renderer(reader), lambda: 0)
     history = reader.read(0, 1000)
     assert any(isinstance(each.event, WebhookCreated) for each in history[:-1])
     assert await planner.take(history) == set()

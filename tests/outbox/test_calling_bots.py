@@ -434,7 +434,7 @@ async def test_a_call_whose_message_was_recorded_on_another_page_is_planned_all_
     reader = chat.engine.reader
     called = [each for each in reader.read(position) if isinstance(each.event, BotCalled)]
     [planned] = calls_planned(called, reader, "epoch").values()
-    assert planned.message_id == posted.message_id and json.loads(planned.payload)["message"]["id"] == position
+    assert (planned.message_id, planned.cause) == (posted.message_id, "call")
     await bots.delete(posted)
     await Scrubber(chat.engine).sweep(at_once=True)
     assert calls_planned(called, reader, "epoch") == {}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from outbox_support.chat import SECRET, Chat
-from outbox_support.sink import Sink
+from outbox_support.sink import Sink, ok
 from outbox_support.worker_process import WorkerProcess
 from standardwebhooks import Webhook
 
@@ -188,7 +188,7 @@ async def test_410_stops_deliveries_and_keeps_what_waits(chat: Chat, sink: Sink,
 
 
 async def test_deleted_text_does_not_leave_late(chat: Chat, sink: Sink, tmp_path: Path) -> None:
-    """A message deleted before its delivery succeeded is cancelled, not retried."""
+    """A message deleted before its delivery succeeded is retried as a tombstone, under the same id."""
     sink.answer = refuse
     worker = WorkerProcess(tmp_path / "data", CAMPFIRE_WEBHOOK_RETRY_SCHEDULE="0.5,0.5,0.5,0.5")
     await chat.add_webhook(sink.url)
@@ -199,9 +199,14 @@ async def test_deleted_text_does_not_leave_late(chat: Chat, sink: Sink, tmp_path
         engine = chat.engine
         message = MessageState(posted.message_id, chat.room_id, chat.user_id, 1, posted.body, deleted=False)
         await engine.perform(lambda: decide_delete(engine.directory, message, actor_id=chat.user_id, at=1))
-        await until(chat, "cancelled", 1)
+        sink.answer = ok
+        await until(chat, "delivered", 1)
     finally:
         worker.end()
+    assert len({received.webhook_id for received in sink.received}) == 1
+    last = json.loads(sink.received[-1].body)
+    assert last["type"] == "message.posted"
+    assert last["data"] == {"id": posted.message_id, "room_id": chat.room_id, "withdrawn": "deleted"}
 
 
 async def test_after_a_scrub_the_outbox_holds_nothing_of_the_text(

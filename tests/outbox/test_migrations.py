@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from campfire.errors import CampfireError
+from outbox.deliveries import claim, take_back
 from outbox.ledger import Ledger
 from outbox.queries import dead_letters, outbox_status
 from outbox.schema import MIGRATIONS, SCHEMA
@@ -44,6 +45,47 @@ async def test_an_older_outbox_is_brought_up_to_date_and_keeps_all(first_version
         await ledger.close()
     [letter] = dead_letters(first_version)
     assert (letter.id, letter.kind, letter.failure) == ("msg_1", "webhook", "answered 500")
+
+
+@pytest.fixture
+def with_payloads(first_version: Path) -> Path:
+    """Deliveries that hold what they say, as they did before bodies were rendered when they are sent."""
+    rows = [
+        ("msg_2", 10, "message.posted", "m", 0, b'{"data":{"id":"m","room_id":"r","body":"Quetzalcoatl"}}', "pending"),
+        ("msg_3", 11, "message.previewed", None, 0, b'{"data":{"id":"m","room_id":"r"}}', "pending"),
+        ("msg_4", 12, "bot.called", "m", 0, b'{"campfire":{"room_id":"r"}}', "pending"),
+        ("msg_5", 13, "webhook.tested", None, 0, b'{"data":{"id":"w"}}', "delivered"),
+        ("msg_6", 14, "message.posted", "n", 1, b'{"data":{"id":"n","room_id":"r"}}', "sending"),
+    ]
+    with sqlite3.connect(first_version) as connection:
+        connection.executemany(
+            "INSERT INTO deliveries (id, endpoint_id, position, event_type, message_id, withdrawn, payload, state,"
+            " next_attempt_at, planned_at) VALUES (?, 'w', ?, ?, ?, ?, ?, ?, 1, 1)",
+            rows,
+        )
+    connection.close()
+    return first_version
+
+
+async def test_what_waited_with_a_body_of_its_own_is_still_sent_and_holds_no_text_any_more(with_payloads: Path) -> None:
+    """Each has its place in the stream, its room and its cause; the text is in no page of the file, nor in its WAL."""
+    ledger = Ledger(with_payloads)
+    await ledger.open()
+    await ledger.write(lambda connection: take_back(connection, 2))
+    rows = await ledger.rows("SELECT id, sequence, room_id, message_id, cause, state FROM deliveries ORDER BY sequence")
+    claimed = await ledger.write(lambda connection: claim(connection, "w", 2))
+    files = [path.read_bytes() for path in with_payloads.parent.glob("outbox.db*")]
+    await ledger.close()
+    assert rows == [
+        ("msg_1", 1, None, None, "live", "dead"),
+        ("msg_2", 2, "r", "m", "live", "pending"),
+        ("msg_3", 3, "r", "m", "live", "pending"),
+        ("msg_4", 4, "r", "m", "call", "pending"),
+        ("msg_5", 5, None, None, "test", "delivered"),
+        ("msg_6", 6, "r", "n", "live", "cancelled"),
+    ]
+    assert claimed is not None and (claimed.id, claimed.position, claimed.previous_id) == ("msg_2", 10, "msg_1")
+    assert not any(b"Quetzalcoatl" in content for content in files)
 
 
 async def test_an_outbox_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

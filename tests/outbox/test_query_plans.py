@@ -42,7 +42,7 @@ EXCUSED = (
     Excused("FROM push_services", "a row for each push service"),
     Excused("LEFT JOIN push_devices ON push_devices.id", "the first one that waits, by their own index"),
     Excused("SELECT 1 FROM push_devices LIMIT 1", "whether there is any"),
-    Excused("WHERE state = 'pending' AND withdrawn", "a start looks through what is pending, by its own index"),
+    Excused("WHERE state = 'pending' AND is_last", "a start looks through what is pending, by its own index"),
 )
 WATCHED = [ROOT / "outbox" / f"{name}.py" for name in ("answers", "bots", "deliveries", "planner", "queries", "worker")]
 
