@@ -1,11 +1,13 @@
 """Webhooks as the log tells of them. Steps of the ledger, in the planner's own transaction."""
 
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from campfire.domain import events as happened
-from campfire.domain.events import RecordedEvent
+from campfire.domain.events import Condition, RecordedEvent
 from outbox.deliveries import cancel_all
 from outbox.planning import Endpoint
 
@@ -29,21 +31,60 @@ def take(connection: sqlite3.Connection, recorded: RecordedEvent, now: int) -> s
     return event.webhook_id
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """A webhook that is behind: planned up to `cursor`; once it is at `leap_from`, it goes on at `leap_to`."""
+
+    endpoint: Endpoint
+    cursor: int
+    leap_from: int | None
+    leap_to: int | None
+
+    @property
+    def id(self) -> str:
+        return self.endpoint.id
+
+    @property
+    def is_in_history(self) -> bool:
+        """Whether what comes next was asked for by moving the cursor, and not just missed."""
+        return self.leap_from is not None
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> "Standing":
+        *wants, cursor, leap_from, leap_to = row
+        return cls(_endpoint(wants), cursor, leap_from, leap_to)
+
+
+_WANTS = "id, events, rooms, created_position, filter"
+BEHIND = (
+    f"SELECT {_WANTS}, cursor, leap_from, leap_to FROM endpoints"
+    " WHERE kind = 'webhook' AND state IN ('active', 'paused') AND cursor IS NOT NULL"
+)
+"""The webhooks that catch up with the log, as `Standing.of` takes them."""
+
+
+def standing(connection: sqlite3.Connection, endpoint_id: str) -> Standing | None:
+    """Where a webhook is that catches up; None if it does not, or not any more."""
+    row = connection.execute(f"{BEHIND} AND id = ?", (endpoint_id,)).fetchone()
+    return Standing.of(row) if row else None
+
+
 def planned_for(connection: sqlite3.Connection) -> list[Endpoint]:
     """The webhooks that follow the log: neither given up nor still catching up with it."""
     rows = connection.execute(
-        "SELECT id, events, rooms, created_position FROM endpoints"
-        " WHERE kind = 'webhook' AND state IN ('active', 'paused') AND cursor IS NULL"
+        f"SELECT {_WANTS} FROM endpoints WHERE kind = 'webhook' AND state IN ('active', 'paused') AND cursor IS NULL"
     )
-    return [
-        Endpoint(
-            row[0],
-            frozenset(msgspec.json.decode(row[1])),
-            None if row[2] is None else frozenset(msgspec.json.decode(row[2])),
-            row[3],
-        )
-        for row in rows
-    ]
+    return [_endpoint(row) for row in rows]
+
+
+def _endpoint(row: Sequence[Any]) -> Endpoint:
+    endpoint_id, events, rooms, created_position, conditions = row
+    return Endpoint(
+        endpoint_id,
+        frozenset(msgspec.json.decode(events)),
+        None if rooms is None else frozenset(msgspec.json.decode(rooms)),
+        created_position,
+        msgspec.json.decode(conditions, type=tuple[Condition, ...]),
+    )
 
 
 def _add(connection: sqlite3.Connection, event: happened.WebhookCreated, position: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from campfire.domain import events as happened
 from campfire.domain.events import RecordedEvent
 from campfire.eventlog.reader import LogReader, Tip
-from outbox import bots, endpoints, queueing, replays, withdrawing
+from outbox import bots, endpoints, moves, queueing, replays, withdrawing
 from outbox.ledger import Ledger
 from outbox.planning import Endpoint, Planned, calls_planned, plan
 from outbox.push import planning as push_planning
@@ -69,6 +69,9 @@ class Planner:
             self.look_again()  # what was learnt of endpoints was rolled back
             raise
         self._renderer.keep(recorded for recorded in events if recorded.position in wanted)
+        self._renderer.forget(
+            recorded.event.message_id for recorded in events if isinstance(recorded.event, happened.MessageDeleted)
+        )
         self._renderer.is_behind = is_behind
         return woken
 
@@ -86,6 +89,10 @@ class Planner:
         if changed is not None:
             self.look_again()
             woken.add(changed)
+        elif isinstance(event, happened.WebhookCursorMoved):
+            if recorded.position > self._imported_upto:  # whoever moved it was not here
+                moves.take(connection, event, recorded.position, now)
+                self.look_again()
         elif isinstance(event, happened.MessageDeleted | happened.MessageScrubbed):
             withdrawing.withdraw(connection, event.message_id, now)
         elif isinstance(event, happened.DeliveryReplayRequested):

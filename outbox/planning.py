@@ -7,8 +7,9 @@ from uuid import UUID, uuid5
 import msgspec
 
 from campfire.domain import events as happened
-from campfire.domain.events import Event, RecordedEvent
-from campfire.domain.public_view import audience_of
+from campfire.domain.events import Condition, Event, RecordedEvent
+from campfire.domain.public_view import audience_of, public_view
+from campfire.domain.webhook_filters import matches
 from campfire.eventlog.reader import LogReader
 
 _NAMESPACE = UUID("0f3a1a52-6d3f-5c0e-9b63-0a5a0cf0c6de")
@@ -21,18 +22,17 @@ Saying = happened.MessagePosted | happened.MessageEdited | happened.MessagePrevi
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """A webhook as the planner needs it."""
+    """A webhook as the planner needs it. All of `filter` must hold for an event's public data."""
 
     id: str
     events: frozenset[str]
     rooms: frozenset[str] | None
     created_position: int
+    filter: tuple[Condition, ...] = ()
 
-    def wants(self, event: Event) -> bool:
+    def may_have(self, event_type: str, room_id: str | None) -> bool:
         """Whether the endpoint subscribed to this kind of event in this room."""
-        if event.topic not in self.events:
-            return False
-        return self.rooms is None or room_of(event) in self.rooms
+        return event_type in self.events and (self.rooms is None or room_id in self.rooms)
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -66,24 +66,43 @@ def is_scrubbed(event: Event) -> bool:
 def plan(recorded: RecordedEvent, endpoints: Iterable[Endpoint], epoch: str) -> list[Planned]:
     """The deliveries that an event asks for. Imported history asks for none, nor does what was scrubbed."""
     event = recorded.event
-    cause: Cause = "live"
     if isinstance(event, happened.WebhookTested):
-        wanting, cause = [each for each in endpoints if each.id == event.webhook_id], "test"
-    elif getattr(event, "origin", "live") == "import" or is_scrubbed(event):
+        return _planned(recorded, [each for each in endpoints if each.id == event.webhook_id], epoch, "test")
+    if getattr(event, "origin", "live") == "import" or is_scrubbed(event):
         return []
-    else:
-        # By position, not by when the planner learnt of it: a page that could not be written is planned again.
-        wanting = [each for each in endpoints if recorded.position > each.created_position and each.wants(event)]
-    if not wanting:
+    # By position, not by when the planner learnt of it: a page that could not be written is planned again.
+    older = (each for each in endpoints if recorded.position > each.created_position)
+    return _planned(recorded, _wanting(event, older), epoch, "live")
+
+
+def plan_history(recorded: RecordedEvent, endpoint: Endpoint, epoch: str) -> list[Planned]:
+    """The delivery that a moved cursor asks for, if any: also of what was imported, or is older than the endpoint.
+
+    Somebody asked for that by hand; a test that was asked for in the past is over.
+    """
+    if isinstance(recorded.event, happened.WebhookTested):
         return []
-    message_id = event.message_id if isinstance(event, Saying) else None
+    return _planned(recorded, _wanting(recorded.event, [endpoint]), epoch, "history")
+
+
+def _wanting(event: Event, endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    room_id = room_of(event)
+    wanting = [each for each in endpoints if each.may_have(event.topic, room_id)]
+    if not any(each.filter for each in wanting) or is_scrubbed(event):
+        return wanting  # of what was scrubbed, nothing is left that a condition could look at
+    view = public_view(event)
+    return [each for each in wanting if matches(each.filter, view)]
+
+
+def _planned(recorded: RecordedEvent, wanting: Iterable[Endpoint], epoch: str, cause: Cause) -> list[Planned]:
+    event = recorded.event
     return [
         Planned(
             id=delivery_id(epoch, each.id, recorded.position),
             endpoint_id=each.id,
             position=recorded.position,
             event_type=event.topic,
-            message_id=message_id,
+            message_id=event.message_id if isinstance(event, Saying) else None,
             room_id=room_of(event),
             cause=cause,
         )

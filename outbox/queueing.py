@@ -30,3 +30,14 @@ def insert(connection: sqlite3.Connection, planned: Iterable[Planned], now: int)
         )
         if inserted.rowcount:
             connection.execute("UPDATE endpoints SET sequence = sequence + 1 WHERE id = ?", (each.endpoint_id,))
+
+
+def again(connection: sqlite3.Connection, endpoint_id: str, delivery_ids: Iterable[str], now: int) -> None:
+    """Put deliveries that had ended back in line, with a fresh schedule; each keeps its id and its place."""
+    for delivery_id in delivery_ids:
+        connection.execute(
+            "UPDATE deliveries SET state = 'pending', round = 0, next_attempt_at = ?, finished_at = NULL,"
+            " failure_class = NULL, failure = NULL, first_tried_at = NULL, parked_at = NULL"
+            " WHERE id = ? AND endpoint_id = ? AND state IN ('delivered', 'dead', 'cancelled')",
+            (now, delivery_id, endpoint_id),
+        )

@@ -68,6 +68,13 @@ class Renderer:
         for recorded in events:
             self._remember(recorded.position, _rendered(recorded.event))
 
+    def forget(self, message_ids: Iterable[str]) -> None:
+        """Messages were deleted: rely on nothing that was kept of what they said."""
+        gone = set(message_ids)
+        if gone:
+            for position in [at for at, each in self._cache.items() if each.message_id in gone]:
+                self._size -= len(self._cache.pop(position).data)
+
     async def payload(self, claimed: Claimed) -> bytes | None:
         """The body of a delivery at this moment; None for the call of a bot by a message that is gone.
 

@@ -22,3 +22,30 @@ def withdraw(connection: sqlite3.Connection, message_id: str, now: int) -> None:
         (message_id,),
     )
     answers.forget_those_to(connection, message_id, now)
+
+
+def cancel_unwanted(connection: sqlite3.Connection, endpoint_id: str, now: int) -> None:
+    """An endpoint's events or rooms are others now: send nothing that waits, or died, and is not among them.
+
+    By event type and room, not by the endpoint's filter: that is a wish, and these are what it may be told.
+    """
+    for statement in _CANCEL_UNWANTED:
+        connection.execute(statement, {"endpoint": endpoint_id, "why": UNWANTED, "now": now})
+
+
+UNWANTED = "the webhook's events or rooms were changed"
+
+_IS_UNWANTED = """
+endpoint_id = :endpoint AND cause IN ('live', 'history') AND NOT EXISTS (
+    SELECT 1 FROM endpoints WHERE endpoints.id = :endpoint
+    AND event_type IN (SELECT value FROM json_each(endpoints.events))
+    AND (rooms IS NULL OR room_id IN (SELECT value FROM json_each(rooms))))
+"""
+_CANCEL = "UPDATE deliveries SET state = 'cancelled', failure = :why, finished_at = :now"
+# One for each state, so that each finds its own index.
+_CANCEL_UNWANTED = (
+    f"{_CANCEL} WHERE state = 'queued' AND {_IS_UNWANTED}",
+    f"{_CANCEL} WHERE state = 'pending' AND {_IS_UNWANTED}",
+    f"{_CANCEL} WHERE state = 'dead' AND {_IS_UNWANTED}",
+    f"UPDATE deliveries SET is_last = 1 WHERE state = 'sending' AND {_IS_UNWANTED}",
+)

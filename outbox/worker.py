@@ -23,6 +23,7 @@ from campfire.sealing import Sealer
 from outbox import deliveries
 from outbox.address_guard import AddressGuard
 from outbox.bot_calls import BotCaller
+from outbox.catch_up import CatchUp
 from outbox.endpoint_sender import EndpointSender, Means
 from outbox.hand_over import HandOver
 from outbox.ledger import Ledger
@@ -51,6 +52,13 @@ class Worker:
         self._reader = LogReader(settings.events_path)
         renderer = Renderer(self._reader)
         self._planner = Planner(self._ledger, self._reader, renderer, clock.now_ms, settings.push_ttl)
+        self._catch_up = CatchUp(
+            self._ledger,
+            self._reader,
+            clock.now_ms,
+            on_planned=self._wake,
+            on_met=self._planner.look_again,
+        )
         self._hand_over = HandOver(settings, self._ledger, clock.now_ms)
         self._stopping = asyncio.Event()
         sealer = Sealer.from_key_file(settings.key_path)
@@ -110,6 +118,7 @@ class Worker:
         """Plan, beat and deliver until stopped, or until one of them cannot go on; then raise why."""
         own = [
             asyncio.create_task(self._plan(after), name="planner"),
+            asyncio.create_task(self._catch_up.run(), name="catching up"),
             asyncio.create_task(self._beat(), name="heartbeat"),
             asyncio.create_task(self._hand_over.run(), name="answers"),
             asyncio.create_task(self._failed.get(), name="failures"),

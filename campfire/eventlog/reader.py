@@ -79,10 +79,13 @@ class LogReader:
         """Which of these messages are deleted by now (index `events_by_stream`)."""
         found: set[str] = set()
         wanted = [UUID(each).bytes for each in message_ids]
+        deleted = f"{MessageDeleted.topic}:*"  # of any schema
         for start in range(0, len(wanted), _IDS_AT_ONCE):
             some = wanted[start : start + _IDS_AT_ONCE]
-            statement = f"SELECT stream_id FROM events WHERE stream_id IN ({','.join('?' * len(some))}) AND topic = ?"
-            found.update(id_text(raw) for [raw] in self.select(statement, *some, MessageDeleted.topic))
+            statement = (
+                f"SELECT stream_id FROM events WHERE stream_id IN ({','.join('?' * len(some))}) AND topic GLOB ?"
+            )
+            found.update(id_text(raw) for [raw] in self.select(statement, *some, deleted))
         return found
 
     def tip(self) -> Tip:

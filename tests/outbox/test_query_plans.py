@@ -11,6 +11,7 @@ from aiohttp import web
 from outbox_support.bots import BotChat
 from outbox_support.chat import Chat
 from outbox_support.sink import Sink, ok
+from outbox_support.stream import has_caught_up, move
 from query_plans_support.plans import Excused, all_objections
 from query_plans_support.recording import ROOT, Recording
 
@@ -44,7 +45,22 @@ EXCUSED = (
     Excused("SELECT 1 FROM push_devices LIMIT 1", "whether there is any"),
     Excused("WHERE state = 'pending' AND is_last", "a start looks through what is pending, by its own index"),
 )
-WATCHED = [ROOT / "outbox" / f"{name}.py" for name in ("answers", "bots", "deliveries", "planner", "queries", "worker")]
+WATCHED = [
+    ROOT / "outbox" / f"{name}.py"
+    for name in (
+        "answers",
+        "bots",
+        "catch_up",
+        "deliveries",
+        "endpoints",
+        "moves",
+        "planner",
+        "queries",
+        "queueing",
+        "withdrawing",
+        "worker",
+    )
+]
 
 
 async def refuse(_request: web.Request) -> web.StreamResponse:
@@ -76,7 +92,7 @@ class Outbox:
                 await asyncio.sleep(0.01)
 
     async def live_through_everything(self) -> None:
-        """Delivered, refused, replayed, signed anew, deleted, gone, and removed."""
+        """Delivered, refused, replayed, signed anew, deleted, sent again from the start, gone, and removed."""
         chat, engine = self.chat, self.chat.engine
         webhook_id = await chat.add_webhook(self.sink.url)
         posted = await chat.post("arrives")
@@ -97,6 +113,9 @@ class Outbox:
         )
         message = MessageState(posted.message_id, chat.room_id, chat.user_id, 1, "arrives", deleted=False)
         await engine.perform(lambda: decide_delete(engine.directory, message, actor_id=chat.user_id, at=1))
+        await move(chat, webhook_id, 0)
+        await self.until(lambda _status: has_caught_up(chat))
+        await self.until(lambda status: status.delivered == 2)
         self.sink.answer = gone
         await chat.post("nobody there")
         await self.until(lambda status: status.endpoints[0].state == "disabled")
