@@ -4,8 +4,10 @@ import asyncio
 import random
 import signal
 from collections import Counter
+from ipaddress import ip_network
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import web
 from outbox_support.chat import Chat
@@ -22,9 +24,15 @@ from outbox_support.stream import (
 )
 from outbox_support.worker_process import WorkerProcess
 
+from campfire.clock import SystemClock
 from campfire.domain.events import MessagePosted, NewEvent
 from campfire.domain.rooms import decide_create_room
+from campfire.eventlog.reader import LogReader
 from outbox import catch_up
+from outbox.ledger import Ledger
+from outbox.planner import Planner
+from outbox.rendering import Renderer
+from outbox.worker import Worker
 
 
 async def another_room(chat: Chat) -> str:
@@ -159,6 +167,26 @@ async def test_imported_history_is_sent_if_somebody_moves_the_cursor_over_it(
     assert bodies(sink.received) == ["now", "long ago", "now"]
 
 
+class Imported(LogReader):
+    """A log that came from an account's export, all of it."""
+
+    def imported_upto(self) -> int:
+        return self.tip().position
+
+
+async def test_a_move_that_was_imported_moves_nothing(chat: Chat, tmp_path: Path) -> None:
+    """It was made in another place, and carried out there."""
+    webhook_id = await chat.add_webhook("http://127.0.0.1/hook")
+    await move(chat, webhook_id, 0)
+    for kind, cursor in ((Imported, None), (LogReader, 0)):
+        reader, ledger = kind(chat.engine.settings.events_path), Ledger(tmp_path / f"{kind.__name__}.db")
+        await ledger.open()
+        await Planner(ledger, reader, Renderer(reader), lambda: 0).take(reader.read(0))
+        assert await ledger.rows("SELECT cursor FROM endpoints") == [(cursor,)]
+        await ledger.close()
+        reader.close()
+
+
 async def test_history_says_nothing_of_messages_that_are_deleted(chat: Chat, sink: Sink, worker: WorkerProcess) -> None:
     """One that was told before is a tombstone with its id; one that never was is left out."""
     early = await chat.add_webhook(sink.url)
@@ -184,50 +212,40 @@ async def test_history_says_nothing_of_messages_that_are_deleted(chat: Chat, sin
 
 
 async def test_an_endpoint_that_takes_nothing_is_planned_no_further_than_a_bound(
-    chat: Chat, sink: Sink, tmp_path: Path
+    chat: Chat, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log keeps the rest: a long history fills neither the outbox nor its reader's time."""
-    before = catch_up.MOST_WAITING
-    count = before + 700
-
-    def posted(number: int) -> NewEvent:
-        message_id = chat.engine.new_id()
-        return NewEvent(
-            message_id,
-            1,
-            MessagePosted(
-                at=1,
-                message_id=message_id,
-                room_id=chat.room_id,
-                author_id=chat.user_id,
-                author_name="Ann",
-                body=f"{number}",
-                client_message_id=f"c{number}",
-            ),
-        )
-
-    for start in range(0, count, 100):
-        await chat.engine.append([posted(number) for number in range(start, start + 100)])
-    allowed = asyncio.Event()
+    """The log keeps the rest, so a long history does not fill the outbox; and others get theirs meanwhile."""
+    monkeypatch.setattr(catch_up, "MOST_WAITING", 50)
+    monkeypatch.setattr(catch_up, "_PAGE", 10)
+    for number in range(150):
+        await chat.post(f"{number}")
+    allowed, quick = asyncio.Event(), Sink()
 
     async def not_yet(_request: web.Request) -> web.StreamResponse:
         await allowed.wait()
         return web.Response()
 
     sink.answer = not_yet
-    webhook_id = await chat.add_webhook(sink.url)
-    await move(chat, webhook_id, 0)
-    worker = WorkerProcess(tmp_path / "data", CAMPFIRE_WEBHOOK_TIMEOUT="60")
-    worker.start()
+    await quick.start()
+    blocked, other = await chat.add_webhook(sink.url), await chat.add_webhook(quick.url)
+    await move(chat, blocked, 0, move_id="blocked")
+    await move(chat, other, 0, move_id="other")
+    settings = msgspec.structs.replace(chat.engine.settings, webhook_allow=(ip_network("127.0.0.0/8"),))
+    worker = Worker(settings, SystemClock())
+    running = asyncio.create_task(worker.run())
     try:
-        await until_true(lambda: len(deliveries(chat, "id")) >= before)
-        assert len(deliveries(chat, "id")) < before + 300
+        await quick.until(150)
+        of = [endpoint for (endpoint,) in deliveries(chat, "endpoint_id")]
+        assert 50 <= of.count(blocked) <= 60 and of.count(other) == 150
         allowed.set()
-        await sink.until(count)
+        await sink.until(150)
         await until_true(lambda: has_caught_up(chat))
     finally:
-        worker.end()
-    assert bodies(sink.received) == [f"{number}" for number in range(count)]
+        allowed.set()
+        worker.stop()
+        await running
+        await quick.stop()
+    assert bodies(sink.received) == [f"{number}" for number in range(150)]
 
 
 @pytest.mark.parametrize("seed", [3])

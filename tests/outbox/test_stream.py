@@ -12,14 +12,16 @@ import pytest
 from aiohttp import web
 from outbox_support.chat import SECRET, Chat
 from outbox_support.sink import Sink
-from outbox_support.stream import bodies, is_complete, said, until_true
+from outbox_support.stream import bodies, delete, is_complete, said, until_true
 from outbox_support.worker_process import WorkerProcess
 from standardwebhooks import Webhook
 
-from campfire.domain.events import MessagePosted, RecordedEvent
+from campfire.domain.events import Condition, MessagePosted, RecordedEvent
+from campfire.domain.public_view import public_view
 from campfire.eventlog.reader import LogReader
 from outbox.deliveries import Claimed, Destination
-from outbox.rendering import Renderer, body_of
+from outbox.planning import Endpoint, plan, plan_history
+from outbox.rendering import Renderer, body_of, encode, tombstone_of
 
 PATIENT = {"CAMPFIRE_WEBHOOK_RETRY_SCHEDULE": ",".join(["0.02"] * 200), "CAMPFIRE_WEBHOOK_BREAKER_SECONDS": "0.02"}
 
@@ -85,6 +87,35 @@ async def test_a_receiver_that_fails_at_random_can_prove_that_it_missed_nothing(
     assert set(bodies(sink.received)) == {f"message {number}" for number in range(40)}
 
 
+def test_an_endpoint_is_sent_what_all_of_its_conditions_let_through() -> None:
+    """Of what happens and of history alike."""
+    endpoint = Endpoint(
+        "w",
+        frozenset({"message.posted"}),
+        None,
+        0,
+        (Condition("body", "starts_with", "!"), Condition("author.name", "equals", "Ann")),
+    )
+
+    def wanted(body: str, author: str) -> list[str]:
+        posted = MessagePosted(
+            at=1,
+            message_id="m",
+            room_id="r",
+            author_id="a",
+            author_name=author,
+            body=body,
+            client_message_id="c",
+        )
+        recorded = RecordedEvent(7, "m", 1, 1, posted)
+        live, history = plan(recorded, [endpoint], "epoch"), plan_history(recorded, endpoint, "epoch")
+        assert [each.id for each in live] == [each.id for each in history]
+        return [each.cause for each in live + history]
+
+    assert wanted("!deploy", "Ann") == ["live", "history"]
+    assert wanted("!deploy", "Ben") == wanted("deploy", "Ann") == []
+
+
 async def test_what_is_rendered_from_memory_is_what_is_rendered_from_the_log(chat: Chat) -> None:
     """For every event of a log; also if the memory is smaller than any of them."""
     await chat.post("Hello \u201cyou\u201d \u2028 & <b>")
@@ -111,6 +142,41 @@ async def test_what_the_planner_has_just_taken_is_not_read_again(chat: Chat) -> 
     renderer.is_behind = True
     with pytest.raises(sqlite3.ProgrammingError):
         await renderer.payload(a_claim(posted))
+
+
+async def test_what_is_withdrawn_is_never_said_again(chat: Chat) -> None:
+    """Whether the delivery is marked so, or the log says more than the outbox has learnt; remembered or not."""
+    message = await chat.post("Hello")
+    [posted] = [each for each in chat.engine.reader.read(0) if isinstance(each.event, MessagePosted)]
+    renderer = Renderer(chat.engine.reader)
+    renderer.is_behind = False
+    tombstone = tombstone_of(posted.event, 3, "msg_2", posted.position)
+    told = json.loads(tombstone)
+    assert told["data"] == {"id": message.message_id, "room_id": chat.room_id, "withdrawn": "deleted"}
+    assert {**told, "data": None} == {**json.loads(body_of(posted.event, 3, "msg_2", posted.position)), "data": None}
+    renderer.keep([posted])
+    assert await renderer.payload(a_claim(posted)) != tombstone
+    assert await renderer.payload(a_claim(posted, withdrawn=True)) == tombstone
+    await delete(chat, message)
+    renderer.forget([message.message_id])
+    assert await renderer.payload(a_claim(posted)) == tombstone
+    assert await Renderer(chat.engine.reader).payload(a_claim(posted)) == tombstone
+
+
+async def test_a_memory_that_is_full_lets_go_of_the_oldest(chat: Chat) -> None:
+    """So it stays as small as it was said to be, however long the history."""
+    for number in range(5):
+        await chat.post(f"{number}")
+    posted = [each for each in chat.engine.reader.read(0) if isinstance(each.event, MessagePosted)]
+    [size] = {len(encode(public_view(each.event))) for each in posted}
+    renderer = Renderer(reader := LogReader(chat.engine.settings.events_path), cache_bytes=2 * size)
+    renderer.is_behind = False
+    renderer.keep(posted)
+    reader.close()
+    for each in posted[3:]:
+        assert await renderer.payload(a_claim(each)) is not None
+    with pytest.raises(sqlite3.ProgrammingError):
+        await renderer.payload(a_claim(posted[2]))
 
 
 def a_claim(recorded: RecordedEvent, *, withdrawn: bool = False) -> Claimed:

@@ -59,6 +59,7 @@ async def test_a_retry_of_a_deleted_message_is_a_tombstone_in_the_same_place(
     sink.answer = ok
     await chat.post("afterwards")
     await until_true(lambda: deliveries(chat, "state") == [("delivered",)] * 2)
+    assert deliveries(chat, "withdrawn") == [(1,), (0,)]
     first, *_, last = [said(each) for each in sink.received if each.webhook_id == sink.received[0].webhook_id]
     assert {**first, "data": None} == {**last, "data": None}
     assert first["data"]["body"] == WORD and is_tombstone(chat, posted, last)
