@@ -84,7 +84,7 @@ class BotCaller:
         Nothing is signed: the address to answer at holds the key, which nobody else knows.
         """
         place = claimed.destination
-        key = f"{place.number}-{self._sealer.open(place.sealed_secret)}"
+        key = f"{place.number}-{self._sealer.open(place.secrets[0][0])}"
         payload = addressed(told, key)
         headers = self._sender.headers_for(claimed.id, payload, ())
         outcome = await self._sender.post(place.url, payload, headers, judge=self._judged, seconds=self._seconds)

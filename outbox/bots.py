@@ -2,9 +2,11 @@
 
 import sqlite3
 
+import msgspec
+
 from campfire.domain import events as happened
 from campfire.domain.events import RecordedEvent
-from outbox.deliveries import cancel_all
+from outbox.queueing import cancel_all, end
 
 CONCURRENCY = 4
 """Calls of one bot on their way at once: some think for seconds, and whoever asked next should not wait for that."""
@@ -24,12 +26,13 @@ def take(connection: sqlite3.Connection, recorded: RecordedEvent, now: int) -> N
     if isinstance(event, happened.UserCreated) and event.role == "bot":
         connection.execute(
             "INSERT OR IGNORE INTO endpoints"
-            " (id, kind, name, url, events, sealed_secret, concurrency, created_position)"
-            " VALUES (?, 'bot', ?, '', '[]', '', ?, ?)",
+            # Without an ordering: what is said to a bot while it thinks is asked at once.
+            " (id, kind, name, url, events, concurrency, ordering, created_position)"
+            " VALUES (?, 'bot', ?, '', '[]', ?, 'none', ?)",
             (event.user_id, event.name, CONCURRENCY, recorded.position),
         )
     elif isinstance(event, happened.BotKeySet):
-        _set(connection, event.bot_id, "sealed_secret", event.sealed_token)
+        _set(connection, event.bot_id, "secrets", msgspec.json.encode([(event.sealed_token, None)]).decode())
     elif isinstance(event, happened.BotWebhookSet):
         _set(connection, event.bot_id, "url", event.url or "")
         if event.url is None:
@@ -53,7 +56,8 @@ def _set(connection: sqlite3.Connection, bot_id: str, column: str, value: str) -
 
 def _leave_room(connection: sqlite3.Connection, event: happened.MemberRemoved, now: int) -> None:
     """What was said in a room that the bot is no longer in is not for it any more."""
-    connection.execute(
+    end(
+        connection,
         "UPDATE deliveries SET state = 'cancelled', failure = 'the bot left the room',"
         " finished_at = ? WHERE endpoint_id = (SELECT id FROM endpoints WHERE id = ? AND kind = 'bot')"
         " AND state IN ('queued', 'pending', 'dead') AND room_id = ?",

@@ -1,35 +1,48 @@
 """Claiming deliveries, and recording what became of them: steps of the ledger."""
 
 import sqlite3
+from collections.abc import Callable
 
 import msgspec
 
-from outbox import answers
+from outbox import answers, backlog, parking, queueing
 from outbox.breaker import Breaker
 from outbox.planning import Cause
 from outbox.sender import Outcome
 
+Secret = tuple[str, int | None]
+"""Sealed, and until when it signs beside a newer one (milliseconds; None for the newest)."""
+
 
 class Destination(msgspec.Struct, frozen=True):
-    """An endpoint as a sender needs it. `concurrency` is how many of its deliveries may be on their way at once.
+    """An endpoint as a sender needs it, as it is at this moment. `timeout` in seconds (None: the server's), `rate` in
+    deliveries a second (None: no limit), `concurrency` in deliveries on their way at once.
 
-    `kind` is webhook or bot; `number` is the position that it was made at. A bot's sealed secret is its token.
+    `kind` is webhook or bot; `number` is the position that it was made at. A bot's only secret is its token.
     """
 
     url: str
-    sealed_secret: str
-    previous_sealed_secret: str | None
-    previous_valid_until: int | None
+    secrets: tuple[Secret, ...]
+    timeout: float | None
+    rate: float | None
     concurrency: int
+    ordering: str
     kind: str
     number: int
+
+
+_HELD_MS = 500
+"""After which an endpoint is looked at again that waits for all of its past to be planned."""
+
+Permit = Callable[[Destination], bool]
+"""Whether one more delivery may be sent to an endpoint now."""
 
 
 class Claimed(msgspec.Struct, frozen=True):
     """A delivery that is being sent, durably marked so. `round` counts attempts since planned or replayed.
 
     `previous_id` is of the one before it in the endpoint's stream, None for the first. `withdrawn`: its message was
-    deleted.
+    deleted. `missing` are the sequences of those that it is sent past; `is_late` if it was parked itself.
     """
 
     id: str
@@ -45,49 +58,66 @@ class Claimed(msgspec.Struct, frozen=True):
     attempts: int
     round: int
     destination: Destination
+    missing: tuple[int, ...] = ()
+    is_late: bool = False
 
 
 def take_back(connection: sqlite3.Connection, now: int) -> None:
     """After a crash: what was being sent may or may not have arrived, so it is sent again, with the same id."""
+    queueing.end(
+        connection,
+        "UPDATE deliveries SET state = 'cancelled', is_last = 0, finished_at = ? WHERE state = 'sending' AND is_last",
+        (now,),
+    )
     connection.execute(
         "UPDATE deliveries SET state = 'pending', next_attempt_at = ?, failure = 'interrupted by a restart'"
         " WHERE state = 'sending'",
         (now,),
     )
-    connection.execute(
-        "UPDATE deliveries SET state = 'cancelled', is_last = 0, finished_at = ? WHERE state = 'pending' AND is_last",
-        (now,),
-    )
 
 
 def destination(connection: sqlite3.Connection, endpoint_id: str) -> Destination | None:
-    """Where an active endpoint is; None if it has been disabled or deleted."""
+    """Where an endpoint is that may be sent to; None if it is paused, disabled or deleted.
+
+    Nor yet while only the latest of each room is wanted of what it still has to be told: until all of that is
+    planned, nobody knows which they are.
+    """
     row = connection.execute(
-        "SELECT url, sealed_secret, previous_sealed_secret, previous_valid_until, concurrency, kind,"
-        " created_position FROM endpoints WHERE id = ? AND state = 'active'",
+        "SELECT url, secrets, timeout, rate, concurrency, ordering, kind, created_position FROM endpoints"
+        f" WHERE id = ? AND state = 'active' AND NOT {backlog.IS_HELD}",
         (endpoint_id,),
     ).fetchone()
-    return Destination(*row) if row else None
+    if row is None:
+        return None
+    url, secrets, *settings = row
+    return Destination(url, _secrets(secrets), *settings)
 
 
-def claim(connection: sqlite3.Connection, endpoint_id: str, now: int) -> Claimed | None:
+def claim(connection: sqlite3.Connection, endpoint_id: str, now: int, permit: Permit | None = None) -> Claimed | None:
     """Mark the endpoint's oldest due delivery as being sent, and count the attempt; None if there is none to send.
 
-    The endpoint is looked at in the same transaction: one that was deleted just now gets nothing more.
+    The endpoint is looked at in the same transaction: one that was deleted just now gets nothing more, and what was
+    changed just now is obeyed. `permit` is asked last, once there is one to send.
     """
     place = destination(connection, endpoint_id)
     if place is None:
         return None
-    row = connection.execute(
-        "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, round = round + 1 WHERE id ="
-        " (SELECT id FROM deliveries WHERE endpoint_id = ? AND state = 'pending' AND next_attempt_at <= ?"
-        "  ORDER BY next_attempt_at, position LIMIT 1)"
-        " RETURNING id, position, sequence, event_type, message_id, room_id, withdrawn, cause, attempts, round",
+    parking.park_overdue(connection, endpoint_id, place.ordering, now)
+    due = connection.execute(
+        "SELECT id FROM deliveries WHERE endpoint_id = ? AND state = 'pending' AND next_attempt_at <= ?"
+        " ORDER BY next_attempt_at, position LIMIT 1",
         (endpoint_id, now),
     ).fetchone()
-    if row is None:
+    if due is None or (permit is not None and not permit(place)):
         return None
-    delivery_id, position, sequence, event_type, message_id, room_id, withdrawn, cause, attempts, round_ = row
+    row = connection.execute(
+        "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, round = round + 1,"
+        " first_tried_at = COALESCE(first_tried_at, ?) WHERE id = ? RETURNING id, position, sequence, event_type,"
+        " message_id, room_id, withdrawn, cause, attempts, round, parked_at",
+        (now, due[0]),
+    ).fetchone()
+    delivery_id, position, sequence, event_type, message_id, room_id, withdrawn, cause, *rest = row
+    attempts, round_, parked_at = rest
     return Claimed(
         id=delivery_id,
         endpoint_id=endpoint_id,
@@ -102,7 +132,12 @@ def claim(connection: sqlite3.Connection, endpoint_id: str, now: int) -> Claimed
         attempts=attempts,
         round=round_,
         destination=place,
+        missing=parking.missing_before(connection, endpoint_id, place.ordering, room_id, sequence),
+        is_late=parked_at is not None,
     )
+
+
+_secrets = msgspec.json.Decoder(tuple[Secret, ...]).decode
 
 
 def _previous_id(connection: sqlite3.Connection, endpoint_id: str, sequence: int) -> str | None:
@@ -112,14 +147,20 @@ def _previous_id(connection: sqlite3.Connection, endpoint_id: str, sequence: int
     return None if row is None else str(row[0])
 
 
-def next_due(connection: sqlite3.Connection, endpoint_id: str) -> int | None:
-    """When the endpoint's next delivery is due (milliseconds), None if nothing waits that may be sent."""
-    if destination(connection, endpoint_id) is None:
-        return None
+def next_due(connection: sqlite3.Connection, endpoint_id: str, now: int) -> int | None:
+    """When there is something to do for an endpoint (milliseconds): to send the next delivery, or to park one.
+
+    None if nothing waits that may be sent.
+    """
+    place = destination(connection, endpoint_id)
+    if place is None:
+        return now + _HELD_MS if backlog.is_held(connection, endpoint_id) else None
     [due] = connection.execute(
         "SELECT MIN(next_attempt_at) FROM deliveries WHERE endpoint_id = ? AND state = 'pending'", (endpoint_id,)
     ).fetchone()
-    return None if due is None else int(due)
+    if due is None:
+        return None
+    return min(int(due), parking.next_parking(connection, endpoint_id, place.ordering) or int(due))
 
 
 def record(
@@ -148,44 +189,56 @@ def record(
         ),
     )
     if outcome.failure_class is None:
-        connection.execute(
+        queueing.end(
+            connection,
             "UPDATE deliveries SET state = 'delivered', is_last = 0, finished_at = ?, failure_class = NULL,"
             " failure = NULL WHERE id = ?",
             (now, claimed.id),
         )
+        backlog.note_success(connection, claimed.endpoint_id, now)
+    else:
+        _record_failure(connection, claimed, outcome, now=now, wait=wait)
+        if outcome.failure_class != "expired":  # then nobody was asked
+            backlog.note_failure(connection, claimed.endpoint_id, now)
+
+
+def _record_failure(
+    connection: sqlite3.Connection, claimed: Claimed, outcome: Outcome, *, now: int, wait: float | None
+) -> None:
+    """It is tried again or dead; or cancelled, if that was wanted while the attempt was under way."""
+    ended = queueing.end(
+        connection,
+        "UPDATE deliveries SET state = 'cancelled', is_last = 0, finished_at = ?,"
+        " failure = COALESCE(failure, ?) WHERE id = ? AND is_last",
+        (now, outcome.detail, claimed.id),
+    )
+    if ended:
         return
-    dead = wait is None
+    if wait is None:
+        queueing.end(
+            connection,
+            "UPDATE deliveries SET state = 'dead', finished_at = ?, failure_class = ?, failure = ? WHERE id = ?",
+            (now, outcome.failure_class, outcome.detail, claimed.id),
+        )
+        return
     connection.execute(
-        "UPDATE deliveries SET state = ?, finished_at = ?, next_attempt_at = ?, failure_class = ?, failure = ?"
-        " WHERE id = ?",
-        (
-            "dead" if dead else "pending",
-            now if dead else None,
-            now + round((wait or 0) * 1000),
-            outcome.failure_class,
-            outcome.detail,
-            claimed.id,
-        ),
+        "UPDATE deliveries SET state = 'pending', next_attempt_at = ?, failure_class = ?, failure = ? WHERE id = ?",
+        (now + round(wait * 1000), outcome.failure_class, outcome.detail, claimed.id),
     )
-    _cancel_if_last(connection, claimed.id, now)
+    parking.park_overdue(connection, claimed.endpoint_id, claimed.destination.ordering, now)
 
 
-def disable(connection: sqlite3.Connection, endpoint_id: str, reason: str) -> None:
-    """Send nothing more to an endpoint; what waits for it stays."""
+def disable(connection: sqlite3.Connection, endpoint_id: str, reason: str, planned_upto: int | None = None) -> None:
+    """Send nothing more to an endpoint; what waits for it stays, and what happens from here on is planned later.
+
+    `planned_upto` is the position that it has been planned up to; None for the outbox's own cursor.
+    """
     connection.execute(
-        "UPDATE endpoints SET state = 'disabled', disabled_reason = ? WHERE id = ? AND state = 'active'",
-        (reason, endpoint_id),
+        "UPDATE endpoints SET state = 'disabled', disabled_reason = ?,"
+        " cursor = COALESCE(cursor, ?, (SELECT position FROM cursor), created_position)"
+        " WHERE id = ? AND state IN ('active', 'paused')",
+        (reason, planned_upto, endpoint_id),
     )
-
-
-def cancel_all(connection: sqlite3.Connection, endpoint_id: str, why: str, now: int) -> None:
-    """Send nothing of what waits for an endpoint; what is being sent is sent for the last time."""
-    connection.execute(
-        "UPDATE deliveries SET state = 'cancelled', failure = ?, finished_at = ?"
-        " WHERE endpoint_id = ? AND state IN ('queued', 'pending', 'dead')",
-        (why, now, endpoint_id),
-    )
-    connection.execute("UPDATE deliveries SET is_last = 1 WHERE endpoint_id = ? AND state = 'sending'", (endpoint_id,))
 
 
 def load_breaker(connection: sqlite3.Connection, endpoint_id: str) -> Breaker:
@@ -199,12 +252,4 @@ def save_breaker(connection: sqlite3.Connection, endpoint_id: str, breaker: Brea
     connection.execute(
         "INSERT OR REPLACE INTO breakers (endpoint_id, failures, opened_at) VALUES (?, ?, ?)",
         (endpoint_id, breaker.failures, breaker.opened_at),
-    )
-
-
-def _cancel_if_last(connection: sqlite3.Connection, delivery_id: str, now: int) -> None:
-    """It may have been cancelled while the attempt was under way: then that was the last."""
-    connection.execute(
-        "UPDATE deliveries SET state = 'cancelled', is_last = 0, finished_at = ? WHERE id = ? AND is_last",
-        (now, delivery_id),
     )

@@ -20,11 +20,12 @@ import structlog
 from campfire.clock import Clock
 from campfire.config import Settings
 from campfire.sealing import Sealer
-from outbox import deliveries
+from outbox import deliveries, parking
 from outbox.bot_calls import BotCaller
 from outbox.breaker import Breaker
 from outbox.deliveries import Claimed, Destination
 from outbox.ledger import Ledger, Step
+from outbox.rate import Bucket
 from outbox.rendering import Renderer
 from outbox.schedule import delay_after
 from outbox.sender import Outcome, Sender
@@ -32,6 +33,8 @@ from outbox.sender import Outcome, Sender
 Result = TypeVar("Result")
 
 _LONGEST_SLEEP = 60.0
+_RESUMED_SECONDS = 1.0
+"""Between two looks at whether an endpoint that rests was resumed: events may come by the hundred a second."""
 
 log = structlog.get_logger()
 
@@ -63,6 +66,8 @@ class EndpointSender:
         self._means = means
         self._open_ms = round(means.settings.webhook_breaker_seconds * 1000)
         self._breaker: Breaker | None = None
+        self._bucket = Bucket()
+        self._opened: dict[str, str] = {}
         self._concurrency = 1
         self._woken = asyncio.Event()
         self._lanes: set[asyncio.Task[None]] = set()
@@ -77,8 +82,8 @@ class EndpointSender:
         Raises what no receiver can cause: a secret that cannot be opened, a disk that cannot be trusted.
         """
         try:
-            if self._breaker is None:
-                self._breaker = await self._written(lambda connection: deliveries.load_breaker(connection, self._id))
+            if self._breaker is None or self._breaker.failures:  # a resumed endpoint is forgiven
+                await self._load_breaker()
             while self._breaker is not None and not self._means.stopping.is_set():
                 self._woken.clear()
                 if not await self._send_or_wait(self._breaker):
@@ -95,7 +100,7 @@ class EndpointSender:
         now = self._means.clock.now_ms()
         state = breaker.state(now, self._open_ms)
         if state == "open":
-            await self._sleep_until(breaker.opens_until(self._open_ms))
+            await self._rest_until(breaker.opens_until(self._open_ms))
         elif len(self._lanes) >= (1 if state == "half-open" else self._concurrency):
             await self._sleep_until(None)
         else:
@@ -108,13 +113,40 @@ class EndpointSender:
                 return self._woken.is_set()  # planned between our look and now: look again
         return True
 
+    async def _rest_until(self, at: int) -> None:
+        """Sleep while the breaker is open; whoever resumes the endpoint closes it."""
+        await self._sleep_until(at)
+        if self._woken.is_set():
+            await self._load_breaker()
+            await _wait_for(self._means.stopping, _RESUMED_SECONDS)
+
+    async def _load_breaker(self) -> None:
+        if not self._lanes:  # what is on its way knows better than what was written before
+            self._breaker = await self._written(lambda connection: deliveries.load_breaker(connection, self._id))
+
     def _claimed_or_due(self, connection: sqlite3.Connection, now: int) -> tuple[Claimed | None, int | None]:
-        claimed = deliveries.claim(connection, self._id, now)
-        return claimed, None if claimed else deliveries.next_due(connection, self._id)
+        claimed = self._claim(connection, now)
+        if claimed is not None:
+            return claimed, None
+        due = deliveries.next_due(connection, self._id, now)
+        if due is not None and due <= now:  # it waits for a token
+            due = now + round(self._bucket.wait(self._means.clock.monotonic()) * 1000)
+        return None, due
+
+    def _claim(self, connection: sqlite3.Connection, now: int) -> Claimed | None:
+        """Claim the next delivery as the endpoint's settings are now; none while its rate allows none."""
+        return deliveries.claim(
+            connection, self._id, now, lambda place: self._bucket.take(place.rate, self._means.clock.monotonic())
+        )
+
+    def _obey(self, claimed: Claimed) -> Claimed:
+        if claimed.destination.concurrency != self._concurrency:
+            self._concurrency = claimed.destination.concurrency
+            self._woken.set()
+        return claimed
 
     def _start_lane(self, claimed: Claimed) -> None:
-        self._concurrency = claimed.destination.concurrency
-        lane = asyncio.create_task(self._send_on(claimed), name=f"delivery to {self._id}")
+        lane = asyncio.create_task(self._send_on(self._obey(claimed)), name=f"delivery to {self._id}")
         self._lanes.add(lane)
         lane.add_done_callback(self._end_lane)
 
@@ -138,7 +170,14 @@ class EndpointSender:
             return Outcome("expired", "the message was deleted")
         if place.kind == "bot":
             return await self._means.caller.attempt(claimed, payload)
-        return await self._means.sender.attempt(claimed.id, place.url, payload, self._secrets(place, now))
+        return await self._means.sender.attempt(
+            claimed.id,
+            place.url,
+            payload,
+            self._secrets(place, now),
+            extra=parking.headers_of(claimed.missing, is_late=claimed.is_late),
+            seconds=place.timeout,
+        )
 
     async def _settle(self, claimed: Claimed, outcome: Outcome, began: int) -> Claimed | None:
         """Write down the result and claim the next delivery, in one commit, unless there is a reason to pause."""
@@ -157,7 +196,7 @@ class EndpointSender:
                 deliveries.disable(connection, self._id, "the receiver answered 410 Gone")
             if pauses or self._means.stopping.is_set():
                 return None
-            return deliveries.claim(connection, self._id, now)
+            return self._claim(connection, now)
 
         following = await self._written(step)
         if outcome.is_gone:
@@ -174,7 +213,7 @@ class EndpointSender:
                 detail=outcome.detail,
                 dead=wait is None,
             )
-        return following
+        return following and self._obey(following)
 
     async def _written(self, step: Step[Result]) -> Result | None:
         return await self._means.ledger.write_patiently(step, self._means.stopping)
@@ -191,11 +230,10 @@ class EndpointSender:
         )
 
     def _secrets(self, place: Destination, now: int) -> list[str]:
-        secrets = [self._means.sealer.open(place.sealed_secret)]
-        previous, until = place.previous_sealed_secret, place.previous_valid_until
-        if previous is not None and until is not None and now < until:
-            secrets.append(self._means.sealer.open(previous))
-        return secrets
+        """All that sign at this moment, the newest first. Opened once, and forgotten with the endpoint's own."""
+        valid = [sealed for sealed, until in place.secrets if until is None or now < until]
+        self._opened = {sealed: self._opened.get(sealed) or self._means.sealer.open(sealed) for sealed in valid}
+        return list(self._opened.values())
 
     async def _sleep_until(self, at: int | None) -> None:
         """Sleep until `at` (milliseconds) or a wake-up. Never for long at once: clocks are set."""

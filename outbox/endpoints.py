@@ -8,8 +8,11 @@ import msgspec
 
 from campfire.domain import events as happened
 from campfire.domain.events import Condition, RecordedEvent
-from outbox.deliveries import cancel_all
+from outbox import backlog, queueing, withdrawing
+from outbox.deliveries import disable
 from outbox.planning import Endpoint
+
+_MOST_SECRETS = 10
 
 
 def take(connection: sqlite3.Connection, recorded: RecordedEvent, now: int) -> str | None:
@@ -17,15 +20,21 @@ def take(connection: sqlite3.Connection, recorded: RecordedEvent, now: int) -> s
     event = recorded.event
     if isinstance(event, happened.WebhookCreated):
         _add(connection, event, recorded.position)
+    elif isinstance(event, happened.WebhookChanged):
+        _change(connection, event, now)
     elif isinstance(event, happened.WebhookSecretRotated):
+        _rotate(connection, event, now)
+    elif isinstance(event, happened.WebhookPaused):
         connection.execute(
-            "UPDATE endpoints SET previous_sealed_secret = sealed_secret, previous_valid_until = ?,"
-            " sealed_secret = ? WHERE id = ?",
-            (event.previous_valid_until, event.sealed_secret, event.webhook_id),
+            "UPDATE endpoints SET state = 'paused' WHERE id = ? AND state = 'active'", (event.webhook_id,)
         )
+    elif isinstance(event, happened.WebhookResumed):
+        _resume(connection, event, recorded.position, now)
+    elif isinstance(event, happened.WebhookDisabled):
+        disable(connection, event.webhook_id, event.detail, recorded.position)
     elif isinstance(event, happened.WebhookDeleted):
         connection.execute("UPDATE endpoints SET state = 'deleted' WHERE id = ?", (event.webhook_id,))
-        cancel_all(connection, event.webhook_id, "the webhook was deleted", now)
+        queueing.cancel_all(connection, event.webhook_id, "the webhook was deleted", now)
     else:
         return None
     return event.webhook_id
@@ -88,16 +97,63 @@ def _endpoint(row: Sequence[Any]) -> Endpoint:
 
 
 def _add(connection: sqlite3.Connection, event: happened.WebhookCreated, position: int) -> None:
-    rooms = None if event.rooms is None else msgspec.json.encode(event.rooms).decode()
     connection.execute(
-        "INSERT OR IGNORE INTO endpoints (id, url, events, rooms, sealed_secret, created_position)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            event.webhook_id,
-            event.url,
-            msgspec.json.encode(event.events).decode(),
-            rooms,
-            event.sealed_secret,
-            position,
-        ),
+        "INSERT OR IGNORE INTO endpoints (id, url, events, rooms, filter, timeout, rate, concurrency, ordering,"
+        " catch_up, secrets, created_position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (event.webhook_id, *_wanted(event), _json([(event.sealed_secret, None)]), position),
     )
+
+
+def _change(connection: sqlite3.Connection, event: happened.WebhookChanged, now: int) -> None:
+    connection.execute(
+        "UPDATE endpoints SET url = ?, events = ?, rooms = ?, filter = ?, timeout = ?, rate = ?, concurrency = ?,"
+        " ordering = ?, catch_up = ? WHERE id = ?",
+        (*_wanted(event), event.webhook_id),
+    )
+    withdrawing.cancel_unwanted(connection, event.webhook_id, now)
+    # After a change of the ordering, and where the one in front was cancelled just now.
+    queueing.reorder(connection, event.webhook_id)
+
+
+def _wanted(event: happened.WebhookCreated | happened.WebhookChanged) -> tuple[Any, ...]:
+    settings = event.settings
+    return (
+        event.url,
+        _json(event.events),
+        None if event.rooms is None else _json(event.rooms),
+        _json(event.filter),
+        settings.timeout,
+        settings.rate,
+        settings.concurrency,
+        settings.ordering,
+        settings.catch_up,
+    )
+
+
+def _rotate(connection: sqlite3.Connection, event: happened.WebhookSecretRotated, now: int) -> None:
+    """A new secret signs, and beside it the one before, and each before that for as long as it was promised."""
+    row = connection.execute("SELECT secrets FROM endpoints WHERE id = ?", (event.webhook_id,)).fetchone()
+    if row is None:
+        return
+    until = event.previous_valid_until
+    older = [(sealed, until if ends is None else ends) for sealed, ends in msgspec.json.decode(row[0])]
+    secrets = [(event.sealed_secret, None), *((sealed, ends) for sealed, ends in older if ends > now)]
+    connection.execute(
+        "UPDATE endpoints SET secrets = ? WHERE id = ?", (_json(secrets[:_MOST_SECRETS]), event.webhook_id)
+    )
+
+
+def _resume(connection: sqlite3.Connection, event: happened.WebhookResumed, position: int, now: int) -> None:
+    """Serve it again, and forgive what it did before."""
+    changed = connection.execute(
+        "UPDATE endpoints SET state = 'active', disabled_reason = NULL, failing_since = NULL, last_failure_at = NULL"
+        " WHERE id = ? AND state IN ('paused', 'disabled')",
+        (event.webhook_id,),
+    )
+    if changed.rowcount:
+        connection.execute("DELETE FROM breakers WHERE endpoint_id = ?", (event.webhook_id,))
+        backlog.resume(connection, event.webhook_id, event.catch_up, position, now)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS endpoints (
     sealed_secret          TEXT    NOT NULL,
     previous_sealed_secret TEXT,
     previous_valid_until   INTEGER,
-    state                  TEXT    NOT NULL DEFAULT 'active',  -- active, disabled, deleted
+    state                  TEXT    NOT NULL DEFAULT 'active',  -- active, paused, disabled, deleted
     disabled_reason        TEXT,
     concurrency            INTEGER NOT NULL DEFAULT 1, -- deliveries in flight at once
     created_position       INTEGER NOT NULL
@@ -114,9 +114,22 @@ ALTER TABLE endpoints ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;    -- the 
 ALTER TABLE endpoints ADD COLUMN cursor INTEGER;      -- planned up to here; NULL: it follows the outbox's own cursor
 ALTER TABLE endpoints ADD COLUMN leap_from INTEGER;   -- a cursor that has come this far goes on at leap_to
 ALTER TABLE endpoints ADD COLUMN leap_to INTEGER;
+ALTER TABLE endpoints ADD COLUMN latest_upto INTEGER; -- of what is planned up to here only the last of each room
 ALTER TABLE endpoints ADD COLUMN failing_since INTEGER;  -- the first failure since the last success
 ALTER TABLE endpoints ADD COLUMN last_failure_at INTEGER;
 ALTER TABLE endpoints ADD COLUMN reported TEXT;          -- the last report of it that is not over: failing, disabled
+
+-- JSON array of [sealed secret, milliseconds until which it signs, or null], newest first; a bot's is its token.
+ALTER TABLE endpoints ADD COLUMN secrets TEXT NOT NULL DEFAULT '[]';
+UPDATE endpoints SET secrets = CASE
+    WHEN previous_sealed_secret IS NOT NULL THEN json_array(
+        json_array(sealed_secret, NULL), json_array(previous_sealed_secret, previous_valid_until))
+    WHEN sealed_secret <> '' THEN json_array(json_array(sealed_secret, NULL))
+    ELSE '[]' END;
+ALTER TABLE endpoints DROP COLUMN sealed_secret;
+ALTER TABLE endpoints DROP COLUMN previous_sealed_secret;
+ALTER TABLE endpoints DROP COLUMN previous_valid_until;
+UPDATE endpoints SET ordering = 'none' WHERE kind = 'bot';  -- one who thinks for long keeps nobody waiting
 
 ALTER TABLE deliveries ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;   -- its place in the endpoint's stream, from 1
 ALTER TABLE deliveries ADD COLUMN room_id TEXT;
@@ -144,7 +157,21 @@ UPDATE deliveries SET sequence = numbered.sequence FROM (
 UPDATE endpoints SET sequence = (SELECT COALESCE(MAX(sequence), 0) FROM deliveries WHERE endpoint_id = endpoints.id);
 CREATE UNIQUE INDEX deliveries_by_sequence ON deliveries (endpoint_id, sequence);
 -- A delivery that waits for an earlier one of its room or endpoint is queued, and pending once it is its turn.
+UPDATE deliveries SET state = 'queued' FROM (
+    SELECT deliveries.id, ROW_NUMBER() OVER (
+        PARTITION BY endpoint_id, room_id ORDER BY deliveries.state = 'sending' DESC, position
+    ) AS place
+    FROM deliveries JOIN endpoints ON endpoints.id = endpoint_id
+    WHERE deliveries.state IN ('pending', 'sending') AND kind = 'webhook'
+) AS lined WHERE lined.id = deliveries.id AND lined.place > 1 AND deliveries.state = 'pending';
 CREATE INDEX deliveries_queued ON deliveries (endpoint_id, room_id, position) WHERE state = 'queued';
+CREATE INDEX deliveries_queued_in_all ON deliveries (endpoint_id, position) WHERE state = 'queued';
+CREATE INDEX deliveries_heads ON deliveries (endpoint_id, room_id)
+    WHERE state IN ('pending', 'sending') AND parked_at IS NULL;
+CREATE INDEX deliveries_tried ON deliveries (endpoint_id, first_tried_at)
+    WHERE state = 'pending' AND parked_at IS NULL AND first_tried_at IS NOT NULL;
+CREATE INDEX deliveries_parked ON deliveries (endpoint_id, sequence)
+    WHERE state IN ('pending', 'sending') AND parked_at IS NOT NULL;
 
 ALTER TABLE attempts ADD COLUMN tries INTEGER NOT NULL DEFAULT 1;        -- at the network, within the attempt
 ALTER TABLE attempts ADD COLUMN peer TEXT;                               -- the address that was connected to

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -21,6 +21,8 @@ FailureClass = Literal["network", "timeout", "tls", "status", "redirect", "block
 
 MOST_READ = 16 * 1024
 """Bytes of a response that are read; whatever follows is cut off with the connection."""
+
+_NOTHING: Mapping[str, str] = {}
 
 _IN_LINE_RETRIES = (0.2, 0.4)
 """Seconds before the second and the third try at a connection that failed, within one attempt."""
@@ -73,16 +75,27 @@ class Sender:
     async def close(self) -> None:
         await self._session.close()
 
-    async def attempt(self, webhook_id: str, url: str, payload: bytes, secrets: Sequence[str]) -> Outcome:
-        """Deliver a webhook once; see `post`."""
-        return await self.post(url, payload, self.headers_for(webhook_id, payload, secrets))
+    async def attempt(
+        self,
+        webhook_id: str,
+        url: str,
+        payload: bytes,
+        secrets: Sequence[str],
+        *,
+        extra: Mapping[str, str] = _NOTHING,
+        seconds: float | None = None,
+    ) -> Outcome:
+        """Deliver a webhook once; see `headers_for` and `post`."""
+        return await self.post(url, payload, self.headers_for(webhook_id, payload, secrets, extra), seconds=seconds)
 
-    def headers_for(self, webhook_id: str, payload: bytes, secrets: Sequence[str]) -> Headers:
-        """The headers of a webhook, each time for that moment; without `secrets` it is not signed."""
+    def headers_for(
+        self, webhook_id: str, payload: bytes, secrets: Sequence[str], extra: Mapping[str, str] = _NOTHING
+    ) -> Headers:
+        """The headers of a webhook and `extra`, each time for that moment; without `secrets` it is not signed."""
 
         def headers() -> dict[str, str]:
             signed = signing.headers(webhook_id, self._clock.now_ms() // 1000, payload, secrets)
-            return {**signed, "Content-Type": "application/json"}
+            return {**extra, **signed, "Content-Type": "application/json"}
 
         return headers
 

@@ -47,6 +47,47 @@ async def test_an_older_outbox_is_brought_up_to_date_and_keeps_all(first_version
     assert (letter.id, letter.kind, letter.failure) == ("msg_1", "webhook", "answered 500")
 
 
+async def test_secrets_and_lines_of_an_older_outbox_are_kept(first_version: Path) -> None:
+    """What signed goes on signing; a room's deliveries form a line; a bot's calls wait for nothing."""
+    with sqlite3.connect(first_version) as connection:
+        connection.executescript(MIGRATIONS[0])
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("UPDATE endpoints SET previous_sealed_secret = 'old', previous_valid_until = 5")
+        connection.execute(
+            "INSERT INTO endpoints (id, kind, url, events, sealed_secret, created_position)"
+            " VALUES ('b', 'bot', 'u', '[]', 'token', 7), ('c', 'bot', '', '[]', '', 8)"
+        )
+        connection.executemany(
+            "INSERT INTO deliveries (id, endpoint_id, position, event_type, payload, state, next_attempt_at, planned_at)"
+            " VALUES (?, ?, ?, 'message.posted', CAST(? AS BLOB), ?, 1, 1)",
+            [
+                ("msg_2", "w", 10, '{"data":{"room_id":"r"}}', "pending"),
+                ("msg_3", "w", 11, '{"data":{"room_id":"r"}}', "sending"),
+                ("msg_4", "w", 12, '{"data":{"room_id":"s"}}', "pending"),
+                ("msg_5", "b", 13, '{"data":{"room_id":"r"}}', "pending"),
+                ("msg_6", "b", 14, '{"data":{"room_id":"r"}}', "pending"),
+            ],
+        )
+    connection.close()
+    ledger = Ledger(first_version)
+    await ledger.open()
+    secrets = await ledger.rows("SELECT id, secrets, ordering FROM endpoints ORDER BY id")
+    states = await ledger.rows("SELECT id, state FROM deliveries WHERE state <> 'dead' ORDER BY position")
+    await ledger.close()
+    assert secrets == [
+        ("b", '[["token",null]]', "none"),
+        ("c", "[]", "none"),
+        ("w", '[["s",null],["old",5]]', "room"),
+    ]
+    assert dict(states) == {
+        "msg_2": "queued",
+        "msg_3": "sending",
+        "msg_4": "pending",
+        "msg_5": "pending",
+        "msg_6": "pending",
+    }
+
+
 @pytest.fixture
 def with_payloads(first_version: Path) -> Path:
     """Deliveries that hold what they say, as they did before bodies were rendered when they are sent."""
@@ -79,8 +120,8 @@ async def test_what_waited_with_a_body_of_its_own_is_still_sent_and_holds_no_tex
     assert rows == [
         ("msg_1", 1, None, None, "live", "dead"),
         ("msg_2", 2, "r", "m", "live", "pending"),
-        ("msg_3", 3, "r", "m", "live", "pending"),
-        ("msg_4", 4, "r", "m", "call", "pending"),
+        ("msg_3", 3, "r", "m", "live", "queued"),
+        ("msg_4", 4, "r", "m", "call", "queued"),
         ("msg_5", 5, None, None, "test", "delivered"),
         ("msg_6", 6, "r", "n", "live", "cancelled"),
     ]
