@@ -117,8 +117,8 @@ class EndpointSender:
         """Sleep while the breaker is open; whoever resumes the endpoint closes it."""
         await self._sleep_until(at)
         if self._woken.is_set():
-            await self._load_breaker()
             await _wait_for(self._means.stopping, _RESUMED_SECONDS)
+            await self._load_breaker()
 
     async def _load_breaker(self) -> None:
         if not self._lanes:  # what is on its way knows better than what was written before

@@ -5,6 +5,7 @@ import pytest
 from aiohttp import web
 from outbox_support.chat import Chat
 from outbox_support.push import IMPATIENT, PushChat, Working
+from outbox_support.serving import Serving
 from outbox_support.sink import Sink
 from outbox_support.worker_process import WorkerProcess
 
@@ -75,3 +76,11 @@ async def service() -> AsyncIterator[Sink]:
     await sink.start()
     yield sink
     await sink.stop()
+
+
+@pytest.fixture
+async def serving(chat: Chat) -> AsyncIterator[Serving]:
+    """Started by the test."""
+    serving = Serving(chat)
+    yield serving
+    await serving.stop()

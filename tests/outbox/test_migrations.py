@@ -58,8 +58,8 @@ async def test_secrets_and_lines_of_an_older_outbox_are_kept(first_version: Path
             " VALUES ('b', 'bot', 'u', '[]', 'token', 7), ('c', 'bot', '', '[]', '', 8)"
         )
         connection.executemany(
-            "INSERT INTO deliveries (id, endpoint_id, position, event_type, payload, state, next_attempt_at, planned_at)"
-            " VALUES (?, ?, ?, 'message.posted', CAST(? AS BLOB), ?, 1, 1)",
+            "INSERT INTO deliveries (id, endpoint_id, position, event_type, payload, state, next_attempt_at,"
+            " planned_at) VALUES (?, ?, ?, 'message.posted', CAST(? AS BLOB), ?, 1, 1)",
             [
                 ("msg_2", "w", 10, '{"data":{"room_id":"r"}}', "pending"),
                 ("msg_3", "w", 11, '{"data":{"room_id":"r"}}', "sending"),
