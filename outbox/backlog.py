@@ -32,6 +32,7 @@ def resume(connection: sqlite3.Connection, endpoint_id: str, policy: CatchUp, po
 
     For `latest` and `skip` that is what was planned, and what happened while it was disabled and no one planned.
     """
+    want_all(connection, endpoint_id)
     if policy == "skip":
         queueing.cancel_waiting(connection, endpoint_id, _SKIPPED, now)
         connection.execute(
@@ -43,6 +44,11 @@ def resume(connection: sqlite3.Connection, endpoint_id: str, policy: CatchUp, po
             "UPDATE endpoints SET latest_upto = ? WHERE id = ? AND cursor IS NOT NULL", (position, endpoint_id)
         )
     parking.bring_back(connection, endpoint_id, now)
+
+
+def want_all(connection: sqlite3.Connection, endpoint_id: str) -> None:
+    """Plan every event of an endpoint, whatever was said before: its past was asked for since, or it was resumed."""
+    connection.execute("UPDATE endpoints SET latest_upto = NULL WHERE id = ?", (endpoint_id,))
 
 
 def note_failure(connection: sqlite3.Connection, endpoint_id: str, now: int) -> None:

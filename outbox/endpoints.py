@@ -36,6 +36,8 @@ def take(connection: sqlite3.Connection, recorded: RecordedEvent, now: int) -> s
         connection.execute("UPDATE endpoints SET state = 'deleted' WHERE id = ?", (event.webhook_id,))
         queueing.cancel_all(connection, event.webhook_id, "the webhook was deleted", now)
     else:
+        if isinstance(event, happened.WebhookCursorMoved):
+            backlog.want_all(connection, event.webhook_id)
         return None
     return event.webhook_id
 

@@ -9,7 +9,7 @@ from outbox_support.lines import Lines
 from outbox_support.serving import Serving, bodies, refusing
 from outbox_support.sink import Sink, ok
 
-from campfire.domain.events import WebhookDeleted, WebhookDisabled
+from campfire.domain.events import WebhookCursorMoved, WebhookDeleted, WebhookDisabled
 from campfire.domain.events.webhooks import CatchUp
 from outbox import backlog, deliveries
 
@@ -138,6 +138,16 @@ def test_only_the_latest_of_each_room_of_what_is_planned_after_a_resumption_is_s
     assert lines.states(before) == ["cancelled", "cancelled"]
     assert lines.states(missed) == ["pending", "cancelled", "pending", "pending"]
     assert lines.states(after) == ["queued"]
+    assert lines.claim("e") is not None
+
+
+def test_who_asks_for_the_past_later_is_told_all_of_it() -> None:
+    """That only the latest was wanted once says nothing of a cursor that is moved afterwards."""
+    lines = Lines()
+    lines.add_endpoint("e", cursor=0)
+    backlog.resume(lines.connection, "e", "latest", 1000, lines.now)
+    lines.take(WebhookCursorMoved(at=1, webhook_id="e", move_id="m", after=0))
+    assert lines.states(lines.plan("e", "r", "r")) == ["pending", "queued"]
     assert lines.claim("e") is not None
 
 

@@ -5,11 +5,13 @@ import sqlite3
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 from outbox_support.bots import BotChat
 from outbox_support.chat import Chat
+from outbox_support.lines import Lines
 from outbox_support.sink import Sink, ok
 from outbox_support.stream import has_caught_up, move
 from query_plans_support.plans import Excused, all_objections
@@ -17,12 +19,26 @@ from query_plans_support.recording import ROOT, Recording
 
 from campfire.clock import SystemClock
 from campfire.config import Settings
-from campfire.domain.events import DeliveryReplayRequested, NewEvent
+from campfire.domain.events import (
+    DeliveryReplayRequested,
+    EndpointSettings,
+    NewEvent,
+    WebhookChanged,
+    WebhookCreated,
+    WebhookCursorMoved,
+    WebhookDeleted,
+    WebhookDisabled,
+    WebhookPaused,
+    WebhookResumed,
+    WebhookSecretRotated,
+)
+from campfire.domain.events.webhooks import CatchUp
 from campfire.domain.ids import replay_stream
 from campfire.domain.memberships import decide_remove_member
 from campfire.domain.messages import MessageState, decide_delete
 from campfire.domain.people import decide_deactivate
 from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret
+from outbox import deliveries, queueing
 from outbox.ledger import Ledger
 from outbox.push.schema import SCHEMA as PUSH_SCHEMA
 from outbox.queries import OutboxStatus, dead_letters, outbox_status, witness_of
@@ -35,6 +51,8 @@ EXCUSED = (
     Excused("FROM endpoints", "a row for each webhook; health and a start look at all of them"),
     Excused("SELECT state, COUNT(*) FROM deliveries", "how many there are of each state, for health"),
     Excused("SELECT DISTINCT endpoint_id FROM deliveries", "a start looks through what is pending, by its own index"),
+    Excused("WHERE state = 'sending' AND is_last", "all that was being sent, by its own index"),
+    Excused("ROW_NUMBER() OVER (PARTITION BY room_id", "all that waits for an endpoint that came back, sorted once"),
     Excused("'interrupted by a restart' WHERE state = 'sending'", "all that was being sent, by its own index"),
     Excused("next_attempt_at = ? WHERE state = 'sending'", "all that was being sent, by its own index"),
     Excused(
@@ -43,17 +61,18 @@ EXCUSED = (
     Excused("FROM push_services", "a row for each push service"),
     Excused("LEFT JOIN push_devices ON push_devices.id", "the first one that waits, by their own index"),
     Excused("SELECT 1 FROM push_devices LIMIT 1", "whether there is any"),
-    Excused("WHERE state = 'pending' AND is_last", "a start looks through what is pending, by its own index"),
 )
 WATCHED = [
     ROOT / "outbox" / f"{name}.py"
     for name in (
         "answers",
+        "backlog",
         "bots",
         "catch_up",
         "deliveries",
         "endpoints",
         "moves",
+        "parking",
         "planner",
         "queries",
         "queueing",
@@ -145,6 +164,41 @@ class Outbox:
         await self.until(lambda status: status.endpoints == [])
 
 
+def stand_in_line(lines: Lines) -> None:
+    """Everything that may become of an endpoint's lines, in every ordering."""
+    wanted: dict[str, Any] = {"at": 1, "webhook_id": "e", "url": "u", "events": (), "rooms": None, "by": "Ann"}
+    lines.take(WebhookCreated(sealed_secret="s", **wanted))
+    lines.take(WebhookSecretRotated(at=1, webhook_id="e", sealed_secret="t", previous_valid_until=9**15, by="Ann"))
+    for ordering in ("endpoint", "none", "room"):
+        ids = lines.plan("e", "r", "r", "r", "s", "s", None)
+        lines.take(WebhookChanged(settings=EndpointSettings(ordering=ordering), **wanted))
+        claimed = lines.claim("e")
+        assert claimed is not None
+        lines.end(claimed, ok=False)
+        queueing.again(lines.connection, "e", [claimed.id], lines.now)
+        queueing.cancel(lines.connection, ids[:2], "unwanted", lines.now)
+    failing = lines.claim("e")
+    assert failing is not None
+    lines.now += 3_600_000
+    lines.end(failing, ok=False, wait=60)
+    policies: tuple[CatchUp, ...] = ("everything", "latest", "skip")
+    for policy in policies:
+        for ended in (WebhookPaused(at=1, webhook_id="e", by="Ann"), None):
+            lines.take(ended or WebhookDisabled(at=1, webhook_id="e", reason="gone", detail="gone"))
+            lines.take(WebhookResumed(at=1, webhook_id="e", catch_up=policy, by="Ann"))
+            deliveries.next_due(lines.connection, "e", lines.now)
+    lines.connection.execute("UPDATE endpoints SET latest_upto = 1000, cursor = NULL WHERE id = 'e'")
+    lines.plan("e", "r", "r")
+    for policy in policies:
+        lines.connection.execute("UPDATE endpoints SET catch_up = ?, failing_since = 0 WHERE id = 'e'", (policy,))
+        lines.plan("e", "r")
+        claimed = lines.claim("e")
+        assert claimed is not None
+        lines.end(claimed)
+    lines.take(WebhookCursorMoved(at=1, webhook_id="e", move_id="m", after=0))
+    lines.take(WebhookDeleted(at=1, webhook_id="e", by="Ann"))
+
+
 async def test_every_statement_of_the_outbox_has_an_index(
     chat: Chat, sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +214,8 @@ async def test_every_statement_of_the_outbox_has_an_index(
             outbox.worker.stop()
             await running
         assert witness_of(outbox.path) is not None
+        (tmp_path / "lines").mkdir()
+        stand_in_line(Lines(tmp_path / "lines" / "outbox.db"))
     schema = sqlite3.connect(tmp_path / "schema.db")
     schema.executescript(SCHEMA + "".join(MIGRATIONS))
     schema.executescript(PUSH_SCHEMA)

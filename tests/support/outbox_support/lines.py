@@ -2,8 +2,10 @@
 
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 
-from outbox import deliveries, queueing
+from campfire.domain.events import Event, RecordedEvent
+from outbox import deliveries, endpoints, queueing
 from outbox.deliveries import Claimed
 from outbox.planning import Planned
 from outbox.push import schema as push_schema
@@ -14,8 +16,8 @@ from outbox.sender import Outcome
 class Lines:
     """`now` in milliseconds moves only when told to."""
 
-    def __init__(self) -> None:
-        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+    def __init__(self, path: Path | str = ":memory:") -> None:
+        self.connection = sqlite3.connect(path, isolation_level=None)
         self.connection.executescript(SCHEMA + push_schema.SCHEMA + "".join(MIGRATIONS))
         self.now = 1_000_000
         self._position = 0
@@ -51,6 +53,12 @@ class Lines:
         """Write down an attempt; one that is not `ok` is tried again after `wait` seconds, None for never."""
         outcome = Outcome(None, "delivered", 200) if ok else Outcome("status", "answered 500", 500)
         deliveries.record(self.connection, claimed, outcome, began=self.now, now=self.now, wait=wait)
+
+    def take(self, event: Event) -> None:
+        """Learn what the log says of an endpoint."""
+        self._position += 1
+        recorded = RecordedEvent(position=self._position, stream_id="e", version=1, recorded_at=self.now, event=event)
+        endpoints.take(self.connection, recorded, self.now)
 
     def state(self, delivery_id: str) -> str:
         [state] = self.connection.execute("SELECT state FROM deliveries WHERE id = ?", (delivery_id,)).fetchone()

@@ -49,7 +49,7 @@ class Serving:
             webhook_allow=(ip_network("127.0.0.0/8"),),
             webhook_retry_schedule=schedule,
             webhook_breaker_seconds=breaker_seconds,
-            webhook_timeout=10.0,
+            webhook_timeout=300.0,
         )
         self._worker: Worker | None = None
         self._running: asyncio.Task[None] | None = None
