@@ -19,9 +19,9 @@ class Crowd:
     def __init__(self, sink: Sink) -> None:
         self.here = self.most = 0
         self.may_go = asyncio.Event()
-        sink.answer = self._answer
+        sink.answer = self.answer
 
-    async def _answer(self, _request: web.Request) -> web.StreamResponse:
+    async def answer(self, _request: web.Request) -> web.StreamResponse:
         self.here += 1
         self.most = max(self.most, self.here)
         await self.may_go.wait()
@@ -184,7 +184,7 @@ async def test_at_most_ten_secrets_are_kept(serving: Serving, sink: Sink) -> Non
 
 async def test_after_the_breaker_one_probe_goes_whatever_the_concurrency(chat: Chat, sink: Sink) -> None:
     """The others wait for what becomes of it."""
-    serving = Serving(chat, breaker_seconds=3600.0)
+    serving, crowd = Serving(chat, breaker_seconds=3600.0), Crowd(sink)
     refusing(sink, lambda _said: True)
     await serving.add_webhook(sink.url, ordering="none", concurrency=5)
     for number in range(12):
@@ -193,7 +193,7 @@ async def test_after_the_breaker_one_probe_goes_whatever_the_concurrency(chat: C
     try:
         await serving.until("SELECT COUNT(*) FROM breakers WHERE opened_at IS NOT NULL")
         await serving.until("SELECT COUNT(*) = 0 FROM deliveries WHERE state = 'sending'")
-        crowd = Crowd(sink)
+        sink.answer = crowd.answer
         serving.clock.set_forward(3601)  # all of them are due
         await serving.post("wakes the endpoint")
         await crowd.until(1)
@@ -203,4 +203,5 @@ async def test_after_the_breaker_one_probe_goes_whatever_the_concurrency(chat: C
         crowd.may_go.set()
         await serving.until_in_state("delivered", 14)
     finally:
+        crowd.may_go.set()
         await serving.stop()

@@ -53,8 +53,11 @@ async def test_a_paused_endpoint_is_sent_nothing_and_then_what_whoever_resumes_i
     assert all("skipped" in row[0] for row in serving.rows("SELECT failure FROM deliveries WHERE state = 'cancelled'"))
 
 
-async def test_a_disabled_endpoint_is_planned_nothing_and_skips_what_it_missed(serving: Serving, sink: Sink) -> None:
-    """After 410 the log keeps what happens, until somebody says that it is not wanted."""
+@pytest.mark.parametrize("catch_up", list(EXPECTED))
+async def test_a_disabled_endpoint_is_planned_nothing_until_whoever_resumes_it_says_what_it_is_told(
+    serving: Serving, sink: Sink, catch_up: CatchUp
+) -> None:
+    """After 410 the log keeps what happens: all of it is sent, the latest of each room, or none."""
     sink.answer = is_gone
     webhook_id = await serving.add_webhook(sink.url)
     serving.start()
@@ -65,11 +68,14 @@ async def test_a_disabled_endpoint_is_planned_nothing_and_skips_what_it_missed(s
     await serving.until("SELECT position >= ? FROM cursor", tip)
     [(cursor,)] = serving.rows("SELECT cursor FROM endpoints")
     assert cursor is not None and cursor <= tip
+    del sink.received[:]
     sink.answer = ok
-    await serving.resume(webhook_id, "skip")
+    await serving.resume(webhook_id, catch_up)
     await serving.post("afterwards")
-    await serving.until_in_state("delivered", 1)
-    assert bodies(sink.received) == ["nobody there", "afterwards"]
+    wanted = EXPECTED[catch_up] | {"afterwards"} | ({"nobody there"} if catch_up == "everything" else set())
+    await serving.until_in_state("delivered", len(wanted))
+    await serving.until("SELECT cursor IS NULL FROM endpoints")
+    assert sorted(bodies(sink.received)) == sorted(wanted)
     assert serving.rows("SELECT COUNT(*) FROM deliveries WHERE state = 'queued' OR state = 'pending'") == [(0,)]
 
 

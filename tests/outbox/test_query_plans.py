@@ -166,7 +166,14 @@ class Outbox:
 
 def stand_in_line(lines: Lines) -> None:
     """Everything that may become of an endpoint's lines, in every ordering."""
-    wanted: dict[str, Any] = {"at": 1, "webhook_id": "e", "url": "u", "events": (), "rooms": None, "by": "Ann"}
+    wanted: dict[str, Any] = {
+        "at": 1,
+        "webhook_id": "e",
+        "url": "u",
+        "events": ("message.posted",),
+        "rooms": None,
+        "by": "Ann",
+    }
     lines.take(WebhookCreated(sealed_secret="s", **wanted))
     lines.take(WebhookSecretRotated(at=1, webhook_id="e", sealed_secret="t", previous_valid_until=9**15, by="Ann"))
     for ordering in ("endpoint", "none", "room"):
