@@ -94,6 +94,14 @@ async def test_what_the_log_says_of_a_disabled_endpoint_freezes_it_where_it_stan
     assert serving.rows("SELECT cursor FROM endpoints") == [(frozen,)]
 
 
+def test_an_endpoint_that_is_disabled_while_it_catches_up_goes_on_where_it_was() -> None:
+    """What it had not been planned yet is not passed over."""
+    lines = Lines()
+    lines.add_endpoint("e", cursor=3)
+    deliveries.disable(lines.connection, "e", "gone", 90)
+    assert lines.connection.execute("SELECT state, cursor FROM endpoints").fetchall() == [("disabled", 3)]
+
+
 async def test_a_resumed_endpoint_is_forgiven(chat: Chat, sink: Sink) -> None:
     """Neither the breaker nor a retry that is hours away keeps it waiting, and what was parked has its place again."""
     serving = Serving(chat, schedule=(7200.0,), breaker_seconds=3600.0)

@@ -143,7 +143,7 @@ def test_an_endpoint_that_may_not_have_a_rooms_events_any_more_is_sent_none_that
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.executescript(SCHEMA + "".join(MIGRATIONS))
     connection.execute(
-        "INSERT INTO endpoints (id, url, events, rooms, sealed_secret, created_position)"
+        "INSERT INTO endpoints (id, url, events, rooms, secrets, created_position)"
         " VALUES ('w', 'u', ?, ?, 's', 1), ('x', 'u', '[]', NULL, 's', 1)",
         (json.dumps(["message.posted"]), json.dumps(["mine"])),
     )
