@@ -97,6 +97,8 @@ class Planner:
             withdrawing.withdraw(connection, event.message_id, now)
         elif isinstance(event, happened.DeliveryReplayRequested):
             return replays.replay(connection, event, now)
+        elif isinstance(event, happened.DeliveriesDropped):
+            replays.drop(connection, event, now)
         else:
             bots.take(connection, recorded, now)
         if recorded.position <= self._imported_upto:

@@ -1,25 +1,68 @@
-"""Sending dead letters again, on request. Steps of the ledger."""
+"""Sending dead letters again, or no more, on request. Steps of the ledger."""
 
 import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import msgspec
 
-from campfire.domain.events import DeliveryReplayRequested
+from campfire.domain.events import DeliveriesDropped, DeliveryReplayRequested
+from outbox.letters import choice_of, chosen
+
+_BATCH = 1_000
+"""Deliveries that one statement changes."""
 
 
 def replay(connection: sqlite3.Connection, event: DeliveryReplayRequested, now: int) -> set[str]:
     """Give dead letters a fresh schedule, and return their endpoints; a request that was seen before does nothing."""
-    if connection.execute("SELECT 1 FROM replays WHERE id = ?", (event.replay_id,)).fetchone():
+    if _was_seen(connection, event.replay_id):
         return set()
-    named = msgspec.json.encode(event.deliveries).decode()
-    rows = connection.execute(
-        "UPDATE deliveries SET state = 'pending', round = 0, next_attempt_at = ?, finished_at = NULL"
-        " WHERE state = 'dead'"
-        " AND (? = '[]' OR id IN (SELECT value FROM json_each(?)))"
-        " AND (? IS NULL OR endpoint_id = ?) AND finished_at >= ? RETURNING endpoint_id",
-        (now, named, named, event.webhook_id, event.webhook_id, event.since or 0),
-    ).fetchall()
+    found = chosen(connection, choice_of(event))
+    for deliveries in found.values():
+        for some in _batches(deliveries):
+            _again(connection, some, now)
+    _remember(connection, event.replay_id, event.at, found)
+    return set(found)
+
+
+def drop(connection: sqlite3.Connection, event: DeliveriesDropped, now: int) -> None:
+    """Let dead letters go for the operator's reason; a request that was seen before does nothing."""
+    if _was_seen(connection, event.drop_id):
+        return
+    found = chosen(connection, choice_of(event))
+    for deliveries in found.values():
+        for some in _batches(deliveries):
+            connection.execute(
+                "UPDATE deliveries SET state = 'cancelled', failure = ?, finished_at = ?"
+                " WHERE id IN (SELECT value FROM json_each(?)) AND state = 'dead'",
+                (f"dropped: {event.reason}", now, _json(some)),
+            )
+    _remember(connection, event.drop_id, event.at, found)
+
+
+def _again(connection: sqlite3.Connection, deliveries: Sequence[str], now: int) -> None:
     connection.execute(
-        "INSERT INTO replays (id, at, replayed) VALUES (?, ?, ?)", (event.replay_id, event.at, len(rows))
+        "UPDATE deliveries SET state = 'pending', round = 0, next_attempt_at = ?, finished_at = NULL,"
+        " first_tried_at = NULL, parked_at = NULL"
+        " WHERE id IN (SELECT value FROM json_each(?)) AND state = 'dead'",
+        (now, _json(deliveries)),
     )
-    return {row[0] for row in rows}
+
+
+def _was_seen(connection: sqlite3.Connection, request_id: str) -> bool:
+    return connection.execute("SELECT 1 FROM replays WHERE id = ?", (request_id,)).fetchone() is not None
+
+
+def _remember(connection: sqlite3.Connection, request_id: str, at: int, found: dict[str, list[str]]) -> None:
+    count = sum(len(deliveries) for deliveries in found.values())
+    connection.execute("INSERT INTO replays (id, at, replayed) VALUES (?, ?, ?)", (request_id, at, count))
+
+
+def _batches(deliveries: Sequence[str]) -> Iterator[list[str]]:
+    left = iter(deliveries)
+    while some := list(islice(left, _BATCH)):
+        yield some
+
+
+def _json(deliveries: Sequence[str]) -> str:
+    return msgspec.json.encode(deliveries).decode()

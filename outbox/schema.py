@@ -172,6 +172,9 @@ CREATE INDEX deliveries_tried ON deliveries (endpoint_id, first_tried_at)
     WHERE state = 'pending' AND parked_at IS NULL AND first_tried_at IS NOT NULL;
 CREATE INDEX deliveries_parked ON deliveries (endpoint_id, sequence)
     WHERE state IN ('pending', 'sending') AND parked_at IS NOT NULL;
+-- Dead letters are counted and chosen by endpoint without a look at their rows.
+CREATE INDEX deliveries_dead_of ON deliveries (endpoint_id, finished_at, position, failure_class, sequence)
+    WHERE state = 'dead';
 
 ALTER TABLE attempts ADD COLUMN tries INTEGER NOT NULL DEFAULT 1;        -- at the network, within the attempt
 ALTER TABLE attempts ADD COLUMN peer TEXT;                               -- the address that was connected to

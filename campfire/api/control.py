@@ -13,25 +13,15 @@ from campfire.api import push_control
 from campfire.api.bot_answers import take_answer
 from campfire.api.keys import BLOBS, BODY_SECONDS, ENGINE, REQUEST_ID, SCRUBBER
 from campfire.api.problems import problem_from, problem_response
-from campfire.domain import ids
-from campfire.domain.events import DeliveryReplayRequested, NewEvent
-from campfire.eventlog.errors import VersionConflict
 from campfire.exports.steps import Step
 from campfire.exports.taking import take
 from campfire.importer import NdjsonImporter
+from campfire.outbox_requests import put_on_record
+from campfire.outbox_words import REQUESTS_PATH, OutboxRequest
 from campfire.people_tool import RESET_PATH, give_role, make_reset_token
 
 _LARGEST_CHUNK = 64 * 1024 * 1024
 IMPORTERS: web.AppKey[dict[str, NdjsonImporter]] = web.AppKey("importers")
-
-
-class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Which dead letters to send again; see `DeliveryReplayRequested`."""
-
-    replay_id: str
-    deliveries: tuple[str, ...] = ()
-    webhook_id: str | None = None
-    since: int | None = None
 
 
 async def status(request: web.Request) -> web.Response:
@@ -39,21 +29,10 @@ async def status(request: web.Request) -> web.Response:
     return _json({"position": engine.position, "epoch": engine.epoch, "waiting": engine.health().waiting})
 
 
-async def replay_deliveries(request: web.Request) -> web.Response:
-    engine = request.app[ENGINE]
-    wanted = msgspec.json.decode(await request.read(), type=ReplayRequest)
-    asked = DeliveryReplayRequested(
-        at=engine.clock.now_ms(),
-        replay_id=wanted.replay_id,
-        deliveries=wanted.deliveries,
-        webhook_id=wanted.webhook_id,
-        since=wanted.since,
-    )
-    try:
-        [recorded] = await engine.append([NewEvent(ids.replay_stream(wanted.replay_id), 1, asked)])
-    except VersionConflict:
-        return _json({"position": engine.position, "duplicate": True})
-    return _json({"position": recorded.position, "duplicate": False})
+async def take_outbox_request(request: web.Request) -> web.Response:
+    """Put on record what somebody at the command line asks of the outbox."""
+    asked: OutboxRequest = msgspec.json.decode(await request.read(), type=OutboxRequest)
+    return _json(await put_on_record(request.app[ENGINE], asked))
 
 
 async def import_lines(request: web.Request) -> web.Response:
@@ -142,7 +121,7 @@ def build_control_app(app: web.Application) -> web.Application:
     control[BODY_SECONDS] = app[BODY_SECONDS]
     control[IMPORTERS] = {}
     control.router.add_get("/status", status)
-    control.router.add_post("/outbox/replay", replay_deliveries)
+    control.router.add_post(REQUESTS_PATH, take_outbox_request)
     control.router.add_post("/bots/answers", take_answer)
     control.router.add_post("/import", import_lines)
     control.router.add_post("/import/blob", import_blob)

@@ -11,7 +11,7 @@ from campfire.api.routes import Route, answer
 from campfire.engine import Engine
 from campfire.errors import CampfireError
 from outbox.push.queries import push_status
-from outbox.queries import outbox_status
+from outbox.status import EndpointStatus, outbox_status
 
 _DISK_FLOOR_BYTES = 64 * 1024 * 1024
 _OUTBOX_LAG = 1_000
@@ -100,7 +100,12 @@ def _disk(engine: Engine) -> schemas.Check:
 
 def _outbox(engine: Engine) -> schemas.Check:
     try:
-        status = outbox_status(engine.settings.outbox_path, engine.clock.now_ms())
+        status = outbox_status(
+            engine.settings.outbox_path,
+            engine.clock.now_ms(),
+            breaker_ms=round(engine.settings.webhook_breaker_seconds * 1000),
+            totals=False,
+        )
         alarms = push_status(engine.settings.outbox_path).alarms
     except CampfireError as error:
         return schemas.Check(ok=False, detail=f"{error.detail} {error.kind.advice}")
@@ -108,10 +113,26 @@ def _outbox(engine: Engine) -> schemas.Check:
         needed = bool(engine.directory.webhooks or engine.directory.push.by_id)
         return schemas.Check(ok=not needed, detail="the worker has not run yet")
     lag = engine.position - status.position
-    detail = f"{lag} events behind, {status.pending} deliveries waiting, {status.dead} dead letters"
+    waiting = status.pending + status.queued
+    detail = f"{lag} events behind, {waiting} deliveries waiting, {status.dead} dead letters"
+    detail = "; ".join([detail, *_troubled(status.endpoints)])
     if not status.worker_alive:
         return schemas.Check(ok=False, detail=f"the worker is not running; {detail}")
     return schemas.Check(ok=lag < _OUTBOX_LAG and not alarms, detail="; ".join([*alarms, detail]))
+
+
+def _troubled(endpoints: list[EndpointStatus]) -> list[str]:
+    """How many endpoints are not sent to, and why. Their receivers' trouble, not the server's: it stays well.
+
+    No addresses: anybody may ask for health.
+    """
+    resting = sum(1 for each in endpoints if each.breaker != "closed" and each.state == "active")
+    disabled = sum(1 for each in endpoints if each.state == "disabled")
+    return [
+        f"{count} endpoints {what}"
+        for count, what in ((resting, "rest after failures"), (disabled, "are disabled"))
+        if count
+    ]
 
 
 def _feed_detail(connections: int, alarms: int) -> str:

@@ -138,3 +138,8 @@ def import_stream(source: str) -> str:
 def replay_stream(replay_id: str) -> str:
     """A request to replay deliveries; the same request twice is one."""
     return _derived("replay", replay_id)
+
+
+def letters_request_id(deed: str, choice: str) -> str:
+    """The id of a request about dead letters that is named by nothing but what it chooses."""
+    return _derived("letters", deed, choice)

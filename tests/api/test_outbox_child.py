@@ -10,7 +10,7 @@ import pytest
 from faults_support.server_process import ServerProcess
 
 from campfire.clock import SystemClock
-from outbox.queries import OutboxStatus, outbox_status
+from outbox.status import OutboxStatus, outbox_status
 
 SECONDS = 60
 

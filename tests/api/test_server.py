@@ -166,7 +166,9 @@ async def test_a_replay_that_is_asked_for_twice_is_one(start: Start) -> None:
     async with server.control() as control:
         answers = []
         for _ in range(2):
-            async with control.post("http://campfire/outbox/replay", json={"replay_id": "r1"}) as response:
+            async with control.post(
+                "http://campfire/outbox/requests", json={"type": "replay", "choice": {}, "request_id": "r1"}
+            ) as response:
                 assert response.status == 200
                 answers.append(await response.json())
     assert [answer["duplicate"] for answer in answers] == [False, True]
@@ -188,9 +190,9 @@ async def test_read_models_are_rebuilt_under_a_running_server(start: Start) -> N
             assert [message["body"] for message in (await response.json())["messages"]] == ["kept"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"replay_id": 7}', b'{"replay_id": "x", "since": "yesterday"}'])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"type": "replay"}', b'{"type": "no such"}'])
 async def test_a_malformed_order_is_a_problem_not_a_failure(start: Start, body: bytes) -> None:
     """4xx, as over HTTP."""
     server = await start()
-    async with server.control() as control, control.post("http://campfire/outbox/replay", data=body) as response:
+    async with server.control() as control, control.post("http://campfire/outbox/requests", data=body) as response:
         assert 400 <= response.status < 500 and (await response.json(content_type=None))["code"]

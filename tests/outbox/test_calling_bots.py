@@ -27,8 +27,9 @@ from campfire.domain.people import decide_deactivate
 from campfire.housekeeping.scrubber import Scrubber
 from outbox.bot_calls import MOST_FILE, too_late
 from outbox.cli import main
+from outbox.letters import dead_letters
 from outbox.planning import calls_planned
-from outbox.queries import OutboxStatus, dead_letters, outbox_status
+from outbox.status import OutboxStatus, outbox_status
 
 
 @pytest.fixture

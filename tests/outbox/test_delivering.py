@@ -19,7 +19,8 @@ from campfire.domain.ids import replay_stream
 from campfire.domain.messages import MessageState, decide_delete
 from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret, decide_test_webhook
 from campfire.housekeeping.scrubber import Scrubber
-from outbox.queries import OutboxStatus, dead_letters, outbox_status
+from outbox.letters import dead_letters
+from outbox.status import OutboxStatus, outbox_status
 
 
 async def until(chat: Chat, wanted: str, count: int) -> OutboxStatus:

@@ -8,8 +8,9 @@ import pytest
 from campfire.errors import CampfireError
 from outbox.deliveries import claim, take_back
 from outbox.ledger import Ledger
-from outbox.queries import dead_letters, outbox_status
+from outbox.letters import dead_letters
 from outbox.schema import MIGRATIONS, SCHEMA
+from outbox.status import outbox_status
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ async def test_dead_letters_are_told_in_sentences(letters: list[str], sink: Sink
     assert await told(data, "dead-letters", "list", "--since", "2999-01-01") == []
     assert await told(data, "dead-letters", "list", "--webhook", "no such") == []
     none = await asyncio.to_thread(command, data, "dead-letters", "list", "--webhook", "no such")
-    assert none.exit_code == 0 and "no dead letters" in none.stdout
+    assert none.exit_code == 0 and "no such dead letters" in none.stdout
 
 
 async def test_without_a_server_a_replay_is_put_on_record_by_itself(
@@ -113,15 +113,13 @@ async def test_without_a_server_a_replay_is_put_on_record_by_itself(
     """A dry run changes nothing; then what was named, and only that, is sent under its old id."""
     await chat.close()
     before = log_position(data)
-    assert await told(data, "dead-letters", "replay", letters[1], "--dry-run") == {
-        "dry_run": True,
-        "deliveries": [letters[1]],
-    }
+    dry = await told(data, "dead-letters", "replay", letters[1], "--dry-run")
+    assert dry["dry_run"] is True and dry["count"] == 1 and dry["counts"][0]["failure_class"] == "status"
     assert log_position(data) == before
-    assert (await told(data, "dead-letters", "replay", letters[1]))["deliveries"] == [letters[1]]
+    assert (await told(data, "dead-letters", "replay", letters[1]))["count"] == 1
     await until(data, "delivered", 1)
     assert [received.webhook_id for received in sink.received] == [letters[1]]
-    assert (await told(data, "dead-letters", "replay", "--all"))["deliveries"] == [letters[0], letters[2]]
+    assert (await told(data, "dead-letters", "replay", "--all"))["count"] == 2
     await until(data, "delivered", 3)
     assert Counter(received.webhook_id for received in sink.received) == Counter(letters)
     assert [type(each.event) for each in on_record(data, before)] == [DeliveryReplayRequested] * 2

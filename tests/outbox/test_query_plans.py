@@ -37,12 +37,15 @@ from campfire.domain.ids import replay_stream
 from campfire.domain.memberships import decide_remove_member
 from campfire.domain.messages import MessageState, decide_delete
 from campfire.domain.people import decide_deactivate
+from campfire.domain.webhook_operations import LetterChoice
 from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret
 from outbox import deliveries, queueing
 from outbox.ledger import Ledger
+from outbox.letters import dead_letters
 from outbox.push.schema import SCHEMA as PUSH_SCHEMA
-from outbox.queries import OutboxStatus, dead_letters, outbox_status, witness_of
+from outbox.queries import witness_of
 from outbox.schema import MIGRATIONS, SCHEMA
+from outbox.status import OutboxStatus, outbox_status
 from outbox.worker import Worker
 
 EXCUSED = (
@@ -119,7 +122,7 @@ class Outbox:
         self.sink.answer = refuse
         await chat.post("is refused")
         await self.until(lambda status: status.dead == 1)
-        [letter] = dead_letters(self.path, endpoint_id=webhook_id)
+        [letter] = dead_letters(self.path, LetterChoice(webhook_id=webhook_id))
         self.sink.answer = ok
         replay = DeliveryReplayRequested(at=1, replay_id="r1", deliveries=(letter.id,))
         await engine.append([NewEvent(replay_stream("r1"), 1, replay)])

@@ -29,7 +29,7 @@ from campfire.engine import Engine
 from campfire.push_keys import base64url
 from campfire.tokens import new_token, token_hash
 from outbox.push.queries import PushStatus, push_status
-from outbox.queries import outbox_status
+from outbox.status import outbox_status
 from outbox.worker import Worker
 from outbox_support.chat import Chat
 from outbox_support.sink import Received, Sink

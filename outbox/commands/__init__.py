@@ -1,0 +1,1 @@
+"""What `campfire-outbox` can do, a module for each concern."""

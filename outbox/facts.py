@@ -1,0 +1,352 @@
+"""What is known of one delivery, put together read-only from the outbox and the log; `explain.py` tells it.
+
+All times and spans are in milliseconds.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from campfire.config import Settings
+from campfire.domain import events as happened
+from campfire.domain import ids
+from campfire.domain.events import RecordedEvent
+from campfire.errors import CampfireError
+from campfire.eventlog.reader import LogReader
+from outbox.attempts import AttemptMade, attempts_of
+from outbox.letters import choice_of
+from outbox.queries import rows_of
+from outbox.status import EndpointStatus, outbox_status
+
+_MOST_REPLAYS = 100
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """What an endpoint wanted from `position` on, until it wanted something else. `conditions` of its filter."""
+
+    at: int
+    position: int
+    events: Sequence[str]
+    rooms: Sequence[str] | None
+    conditions: int
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """Something that happened to the endpoint, or to this delivery, meanwhile; `what` goes on after a time."""
+
+    at: int
+    what: str
+
+
+class Event(msgspec.Struct, frozen=True):
+    """What is told of. `room` is its name if it has one; `untold`: why nobody outside is told of it, if so."""
+
+    position: int
+    type: str
+    at: int
+    room_id: str | None
+    room: str | None
+    untold: str | None = None
+
+
+class DeliveryFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """All about one delivery. `previous` is the one before it in its endpoint's stream, `behind` what it waits for
+    in its line, `ahead` how many of its endpoint are due before it.
+    """
+
+    id: str
+    now: int
+    endpoint_id: str
+    kind: str
+    name: str | None
+    url: str
+    event_type: str
+    position: int
+    event: Event | None
+    cause: str
+    planned_at: int
+    sequence: int
+    previous: str | None
+    state: str
+    next_attempt_at: int
+    finished_at: int | None
+    parked_at: int | None
+    failure_class: str | None
+    failure: str | None
+    attempts: list[AttemptMade]
+    subscription: Subscription | None
+    meanwhile: list[Happening]
+    behind: str | None
+    ahead: int
+    rate: float | None
+    endpoint: EndpointStatus | None
+    worker_alive: bool
+
+
+class MissingFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What bears on why an endpoint was not sent an event. `reached`: up to where it has been planned."""
+
+    endpoint_id: str
+    kind: str
+    url: str
+    state: str
+    created_at: int | None
+    created_position: int
+    position: int
+    tip: int
+    reached: int
+    event: Event | None
+    subscription: Subscription | None
+    deleted_at: int | None
+    meanwhile: list[Happening]
+
+
+def delivery_facts(settings: Settings, delivery_id: str, now: int) -> DeliveryFacts:
+    """Raises `DELIVERY_NOT_FOUND`."""
+    rows = rows_of(settings.outbox_path, _DELIVERY, (delivery_id,))
+    if not rows:
+        raise CampfireError("DELIVERY_NOT_FOUND", f"There is no delivery {delivery_id}. They are kept for 30 days.")
+    row: dict[str, Any] = dict(zip(_DELIVERY_COLUMNS, rows[0], strict=True))
+    room_id, ordering = row.pop("room_id"), row.pop("ordering")
+    attempts = attempts_of(settings.outbox_path, delivery_id)
+    status = outbox_status(
+        settings.outbox_path, now, breaker_ms=round(settings.webhook_breaker_seconds * 1000), totals=False
+    )
+    reader = LogReader(settings.events_path)
+    try:
+        recorded = _event_at(reader, row["position"])
+        history = reader.read_stream(row["endpoint_id"])
+        replays = _replays(settings, reader, row, attempts)
+        event = _told_event(reader, recorded) if recorded is not None else None
+    finally:
+        reader.close()
+    before = row["position"] if row["cause"] == "live" else 1 << 62
+    return DeliveryFacts(
+        **row,
+        now=now,
+        event=event,
+        attempts=attempts,
+        subscription=_subscription(history, before),
+        meanwhile=sorted([*replays, *_happenings(history, since=row["planned_at"])], key=lambda each: each.at),
+        behind=_behind(settings, row, room_id, ordering),
+        ahead=_ahead(settings, row),
+        endpoint=next((each for each in status.endpoints if each.id == row["endpoint_id"]), None) if status else None,
+        worker_alive=status is not None and status.worker_alive,
+    )
+
+
+def delivery_at(settings: Settings, endpoint_id: str, position: int) -> str | None:
+    """The delivery that tells an endpoint of the event at a position, if one was planned."""
+    rows = rows_of(
+        settings.outbox_path,
+        "SELECT id FROM deliveries WHERE endpoint_id = ? AND position = ?",
+        (endpoint_id, position),
+    )
+    return rows[0][0] if rows else None
+
+
+def missing_facts(settings: Settings, endpoint_id: str, position: int) -> MissingFacts:
+    """What bears on an endpoint that was not sent an event. Raises `WEBHOOK_NOT_FOUND`."""
+    rows = rows_of(settings.outbox_path, _MISSING, (endpoint_id,))
+    if not rows:
+        raise CampfireError("WEBHOOK_NOT_FOUND", f"The outbox knows no webhook or bot {endpoint_id}.")
+    kind, url, state, created_position, reached = rows[0]
+    reader = LogReader(settings.events_path)
+    try:
+        recorded = _event_at(reader, position)
+        event = _told_event(reader, recorded) if recorded is not None else None
+        history = reader.read_stream(endpoint_id)
+        tip = reader.tip().position
+    finally:
+        reader.close()
+    deleted = [each.event.at for each in history if isinstance(each.event, happened.WebhookDeleted)]
+    return MissingFacts(
+        endpoint_id=endpoint_id,
+        kind=kind,
+        url=url,
+        state=state,
+        created_at=history[0].event.at if history else None,
+        created_position=created_position,
+        position=position,
+        tip=tip,
+        reached=reached,
+        event=event,
+        subscription=_subscription(history, position),
+        deleted_at=deleted[0] if deleted else None,
+        meanwhile=_happenings(history, since=0),
+    )
+
+
+def position_of_message(settings: Settings, message_id: str) -> int:
+    """Where a message was posted. Raises `MESSAGE_NOT_FOUND`."""
+    reader = LogReader(settings.events_path)
+    try:
+        history = reader.read_stream(message_id)
+    except ValueError:
+        history = []
+    finally:
+        reader.close()
+    if not history or not isinstance(history[0].event, happened.MessagePosted):
+        raise CampfireError("MESSAGE_NOT_FOUND", f"The log has no message {message_id}.")
+    return history[0].position
+
+
+_DELIVERY_COLUMNS = (
+    "id",
+    "endpoint_id",
+    "kind",
+    "name",
+    "url",
+    "event_type",
+    "position",
+    "room_id",
+    "cause",
+    "planned_at",
+    "sequence",
+    "previous",
+    "state",
+    "next_attempt_at",
+    "finished_at",
+    "parked_at",
+    "failure_class",
+    "failure",
+    "ordering",
+    "rate",
+)
+_DELIVERY = """
+SELECT deliveries.id, deliveries.endpoint_id, kind, name, url, event_type, position, room_id, cause, planned_at,
+    deliveries.sequence,
+    (SELECT earlier.id FROM deliveries AS earlier
+        WHERE earlier.endpoint_id = deliveries.endpoint_id AND earlier.sequence = deliveries.sequence - 1),
+    deliveries.state, next_attempt_at, finished_at, parked_at, failure_class, failure, ordering, rate
+FROM deliveries JOIN endpoints ON endpoints.id = deliveries.endpoint_id WHERE deliveries.id = ?
+"""
+_MISSING = """
+SELECT kind, url, state, created_position, COALESCE(cursor, (SELECT position FROM cursor), 0)
+FROM endpoints WHERE id = ?
+"""
+_AHEAD = """
+SELECT COUNT(*) FROM deliveries WHERE endpoint_id = ? AND state = 'pending' AND (next_attempt_at, position) < (?, ?)
+"""
+_FIRST_IN_LINE = """
+SELECT id, MIN(sequence) FROM deliveries
+WHERE endpoint_id = ? AND state = 'pending' AND parked_at IS NULL AND sequence < ? AND (? OR room_id IS ?)
+UNION ALL
+SELECT id, MIN(sequence) FROM deliveries
+WHERE endpoint_id = ? AND state = 'sending' AND sequence < ? AND (? OR room_id IS ?)
+"""
+
+
+def _ahead(settings: Settings, row: dict[str, Any]) -> int:
+    if row["state"] != "pending":
+        return 0
+    return int(
+        rows_of(settings.outbox_path, _AHEAD, (row["endpoint_id"], row["next_attempt_at"], row["position"]))[0][0]
+    )
+
+
+def _behind(settings: Settings, row: dict[str, Any], room_id: str | None, ordering: str) -> str | None:
+    """The delivery that a queued one waits for."""
+    if row["state"] != "queued":
+        return None
+    line = (row["endpoint_id"], row["sequence"], ordering == "endpoint", room_id)
+    found = [each for each in rows_of(settings.outbox_path, _FIRST_IN_LINE, line * 2) if each[0] is not None]
+    return min(found, key=lambda each: int(each[1]))[0] if found else None
+
+
+def _event_at(reader: LogReader, position: int) -> RecordedEvent | None:
+    found = reader.read(position - 1, 1, upto=position)
+    return found[0] if found else None
+
+
+def _told_event(reader: LogReader, recorded: RecordedEvent) -> Event:
+    event = recorded.event
+    room_id = getattr(event, "room_id", None)
+    untold = None
+    if getattr(event, "origin", "live") == "import" or recorded.position <= reader.imported_upto():
+        untold = "it was brought in from elsewhere, and what happened there was told there"
+    elif getattr(event, "scrubbed", False):
+        untold = "its message was deleted, and what it said is gone"
+    return Event(recorded.position, event.topic, event.at, room_id, _room_name(reader, room_id), untold)
+
+
+def _room_name(reader: LogReader, room_id: str | None) -> str | None:
+    name = None
+    for recorded in reader.read_stream(room_id) if room_id is not None else ():
+        if isinstance(recorded.event, happened.RoomCreated | happened.RoomRenamed):
+            name = recorded.event.name
+    return name
+
+
+def _subscription(history: Sequence[RecordedEvent], before: int) -> Subscription | None:
+    """What the endpoint wanted when `before` was recorded."""
+    found = None
+    for recorded in history:
+        event = recorded.event
+        if recorded.position < before and isinstance(event, happened.WebhookCreated | happened.WebhookChanged):
+            found = Subscription(event.at, recorded.position, event.events, event.rooms, len(event.filter))
+    return found
+
+
+def _happenings(history: Sequence[RecordedEvent], since: int) -> list[Happening]:
+    found = []
+    for recorded in history:
+        what = _what(recorded.event)
+        if what is not None and recorded.event.at >= since:
+            found.append(Happening(recorded.event.at, what))
+    return found
+
+
+def _what(event: happened.Event) -> str | None:
+    match event:
+        case happened.WebhookPaused():
+            return "the endpoint was paused"
+        case happened.WebhookResumed():
+            return f"the endpoint was resumed, to be sent {_CAUGHT_UP[event.catch_up]} of what waited"
+        case happened.WebhookDisabled():
+            return f"the endpoint was disabled: {event.detail}"
+        case happened.WebhookDeleted():
+            return "the webhook was deleted"
+        case happened.WebhookChanged():
+            return "the webhook was changed"
+        case happened.WebhookCursorMoved():
+            until = "this moment" if event.until is None else f"position {event.until}"
+            return f"the endpoint's cursor was moved: what came after position {event.after} up to {until} is sent"
+    return None
+
+
+_CAUGHT_UP = {"everything": "everything", "latest": "the latest of each room", "skip": "nothing"}
+
+
+def _replays(
+    settings: Settings, reader: LogReader, row: dict[str, Any], attempts: Sequence[AttemptMade]
+) -> list[Happening]:
+    """The replays that took this delivery up again, as far as the log tells."""
+    rows = rows_of(
+        settings.outbox_path,
+        "SELECT id FROM replays WHERE at >= ? ORDER BY at DESC LIMIT ?",
+        (row["planned_at"], _MOST_REPLAYS),
+    )
+    found = []
+    for (request_id,) in rows:
+        for recorded in reader.read_stream(ids.replay_stream(request_id)):
+            if isinstance(recorded.event, happened.DeliveryReplayRequested) and _means(recorded.event, row, attempts):
+                found.append(Happening(recorded.event.at, f"it was asked for again (replay {request_id})"))
+    return found
+
+
+def _means(event: happened.DeliveryReplayRequested, row: dict[str, Any], attempts: Sequence[AttemptMade]) -> bool:
+    choice = choice_of(event)
+    if choice.deliveries and row["id"] not in choice.deliveries:
+        return False
+    if choice.webhook_id not in (None, row["endpoint_id"]):
+        return False
+    if not (choice.first or 0) <= row["sequence"] <= (choice.last or 1 << 62):
+        return False
+    before = [each for each in attempts if each.ended_at <= event.at]
+    if not before or before[-1].failure_class is None:
+        return False
+    if choice.failure_class not in (None, before[-1].failure_class):
+        return False
+    return (choice.since or 0) <= before[-1].ended_at <= (choice.upto or 1 << 62)

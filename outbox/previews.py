@@ -1,0 +1,61 @@
+"""What a moved cursor would send, counted from the log before anybody is asked."""
+
+import msgspec
+
+from campfire.config import Settings
+from campfire.errors import CampfireError
+from campfire.eventlog.reader import LogReader
+from outbox.planning import Endpoint
+from outbox.queries import rows_of
+
+_PAGE = 1_000
+
+
+def position_before(settings: Settings, at: int) -> int:
+    """The last position that was recorded before a moment (milliseconds), 0 if none was."""
+    reader = LogReader(settings.events_path)
+    try:
+        return reader.position_at(at - 1)
+    finally:
+        reader.close()
+
+
+def count_in_range(settings: Settings, webhook_id: str, after: int, until: int | None) -> int:
+    """How many events in (`after`, `until`] a webhook wants as it is now. Raises `WEBHOOK_NOT_FOUND`.
+
+    Reads them all: a million in some seconds.
+    """
+    endpoint = _endpoint(settings, webhook_id)
+    reader = LogReader(settings.events_path)
+    try:
+        imported_upto = reader.imported_upto()
+        count, position = 0, max(after, imported_upto)
+        end = reader.tip().position if until is None else until
+        while events := reader.read(position, _PAGE, upto=end):
+            position = events[-1].position
+            count += sum(1 for each in events if _is_told(each.event) and endpoint.wants(each.event))
+    finally:
+        reader.close()
+    return count
+
+
+def _is_told(event: object) -> bool:
+    return getattr(event, "origin", "live") != "import" and not getattr(event, "scrubbed", False)
+
+
+def _endpoint(settings: Settings, webhook_id: str) -> Endpoint:
+    rows = rows_of(
+        settings.outbox_path,
+        "SELECT events, rooms, created_position FROM endpoints"
+        " WHERE id = ? AND kind = 'webhook' AND state <> 'deleted'",
+        (webhook_id,),
+    )
+    if not rows:
+        raise CampfireError("WEBHOOK_NOT_FOUND", f"The outbox knows no webhook {webhook_id}.")
+    events, rooms, created_position = rows[0]
+    return Endpoint(
+        webhook_id,
+        frozenset(msgspec.json.decode(events)),
+        None if rooms is None else frozenset(msgspec.json.decode(rooms)),
+        created_position,
+    )
