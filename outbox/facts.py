@@ -16,6 +16,7 @@ from campfire.errors import CampfireError
 from campfire.eventlog.reader import LogReader
 from outbox.attempts import AttemptMade, attempts_of
 from outbox.letters import choice_of
+from outbox.lines import due_before, first_in_line
 from outbox.queries import rows_of
 from outbox.status import EndpointStatus, outbox_status
 
@@ -129,8 +130,14 @@ def delivery_facts(settings: Settings, delivery_id: str, now: int) -> DeliveryFa
         attempts=attempts,
         subscription=_subscription(history, before),
         meanwhile=sorted([*replays, *_happenings(history, since=row["planned_at"])], key=lambda each: each.at),
-        behind=_behind(settings, row, room_id, ordering),
-        ahead=_ahead(settings, row),
+        behind=first_in_line(
+            settings.outbox_path, row["endpoint_id"], row["sequence"], room_id, of_all=ordering == "endpoint"
+        )
+        if row["state"] == "queued"
+        else None,
+        ahead=due_before(settings.outbox_path, row["endpoint_id"], row["next_attempt_at"], row["position"])
+        if row["state"] == "pending"
+        else 0,
         endpoint=next((each for each in status.endpoints if each.id == row["endpoint_id"]), None) if status else None,
         worker_alive=status is not None and status.worker_alive,
     )
@@ -226,33 +233,6 @@ _MISSING = """
 SELECT kind, url, state, created_position, COALESCE(cursor, (SELECT position FROM cursor), 0)
 FROM endpoints WHERE id = ?
 """
-_AHEAD = """
-SELECT COUNT(*) FROM deliveries WHERE endpoint_id = ? AND state = 'pending' AND (next_attempt_at, position) < (?, ?)
-"""
-_FIRST_IN_LINE = """
-SELECT id, MIN(sequence) FROM deliveries
-WHERE endpoint_id = ? AND state = 'pending' AND parked_at IS NULL AND sequence < ? AND (? OR room_id IS ?)
-UNION ALL
-SELECT id, MIN(sequence) FROM deliveries
-WHERE endpoint_id = ? AND state = 'sending' AND sequence < ? AND (? OR room_id IS ?)
-"""
-
-
-def _ahead(settings: Settings, row: dict[str, Any]) -> int:
-    if row["state"] != "pending":
-        return 0
-    return int(
-        rows_of(settings.outbox_path, _AHEAD, (row["endpoint_id"], row["next_attempt_at"], row["position"]))[0][0]
-    )
-
-
-def _behind(settings: Settings, row: dict[str, Any], room_id: str | None, ordering: str) -> str | None:
-    """The delivery that a queued one waits for."""
-    if row["state"] != "queued":
-        return None
-    line = (row["endpoint_id"], row["sequence"], ordering == "endpoint", room_id)
-    found = [each for each in rows_of(settings.outbox_path, _FIRST_IN_LINE, line * 2) if each[0] is not None]
-    return min(found, key=lambda each: int(each[1]))[0] if found else None
 
 
 def _event_at(reader: LogReader, position: int) -> RecordedEvent | None:

@@ -185,13 +185,13 @@ FROM endpoints LEFT JOIN breakers ON breakers.endpoint_id = endpoints.id ORDER B
 """
 _TOTALS = "SELECT state, COUNT(*) FROM deliveries GROUP BY state"
 _OLDEST = """
-SELECT deliveries.endpoint_id, deliveries.id, planned_at FROM json_each(?) AS wanted
-JOIN deliveries ON deliveries.endpoint_id = wanted.value ->> 0 AND deliveries.position = wanted.value ->> 1
+SELECT deliveries.endpoint_id, deliveries.id, planned_at FROM json_each(?)
+JOIN deliveries ON deliveries.endpoint_id = json_each.value ->> 0 AND deliveries.position = json_each.value ->> 1
 """
 _LAST_FAILURES = """
-SELECT deliveries.endpoint_id, attempts.ended_at, attempts.failure_class, attempts.detail FROM json_each(?) AS wanted
-JOIN attempts ON attempts.ended_at = wanted.value ->> 1 AND attempts.failure_class IS NOT NULL
-JOIN deliveries ON deliveries.id = attempts.delivery_id AND deliveries.endpoint_id = wanted.value ->> 0
+SELECT deliveries.endpoint_id, attempts.ended_at, attempts.failure_class, attempts.detail FROM json_each(?)
+JOIN attempts ON attempts.ended_at = json_each.value ->> 1 AND attempts.failure_class IS NOT NULL
+JOIN deliveries ON deliveries.id = attempts.delivery_id AND deliveries.endpoint_id = json_each.value ->> 0
 """
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+from outbox_support.planted import plant_dead_letters
 
 from campfire.domain.events import LinkPreview, MessagePreviewed, NewEvent, PreviewImage
 from campfire.domain.ids import random_id
@@ -146,12 +147,14 @@ async def test_no_described_request_makes_the_server_fail(
     await ada.put("/api/v1/account/logo", PICTURE)
     webhook = {"url": "https://hooks.example.com/", "events": ["message.posted"]}
     message = (await ada.post(f"/api/v1/rooms/{den}/messages", {"body": "x"})).json
+    webhook_id = (await ada.post("/api/v1/webhooks", webhook)).json["id"]
     known = {
         "room_id": den,
         "message_id": message["id"],
         "room_number": str((await ada.get(f"/api/v1/rooms/{den}")).json["number"]),
         "message_number": str(message["position"]),
-        "webhook_id": (await ada.post("/api/v1/webhooks", webhook)).json["id"],
+        "webhook_id": webhook_id,
+        "path.delivery_id": (await plant_dead_letters(chat.engine.settings.outbox_path, webhook_id, 1))[0],
         "subscription_id": (await ada.put("/api/v1/me/push-subscriptions", SUBSCRIPTION)).json["id"],
         "user_id": bob.user["id"],
         "attachment_id": image["id"],

@@ -20,6 +20,7 @@ from query_plans_support.recording import ROOT, Recording
 from campfire.clock import SystemClock
 from campfire.config import Settings
 from campfire.domain.events import (
+    DeliveriesDropped,
     DeliveryReplayRequested,
     EndpointSettings,
     NewEvent,
@@ -39,9 +40,12 @@ from campfire.domain.messages import MessageState, decide_delete
 from campfire.domain.people import decide_deactivate
 from campfire.domain.webhook_operations import LetterChoice
 from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret
-from outbox import deliveries, queueing
+from outbox import deliveries, facts, letters, queueing
+from outbox.history import deliveries_of
 from outbox.ledger import Ledger
 from outbox.letters import dead_letters
+from outbox.lines import due_before, first_in_line
+from outbox.previews import count_in_range
 from outbox.push.schema import SCHEMA as PUSH_SCHEMA
 from outbox.queries import witness_of
 from outbox.schema import MIGRATIONS, SCHEMA
@@ -61,6 +65,8 @@ EXCUSED = (
     Excused(
         "FROM answers WHERE state = 'dropped'", "how many wait and were dropped, each by its own index, for status"
     ),
+    Excused("GROUP BY endpoint_id, failure_class", "all that is dead, by its own index, and without its rows"),
+    Excused("FROM replays WHERE at >= ?", "a row for each time that somebody asked for a replay"),
     Excused("FROM push_services", "a row for each push service"),
     Excused("LEFT JOIN push_devices ON push_devices.id", "the first one that waits, by their own index"),
     Excused("SELECT 1 FROM push_devices LIMIT 1", "whether there is any"),
@@ -69,16 +75,24 @@ WATCHED = [
     ROOT / "outbox" / f"{name}.py"
     for name in (
         "answers",
+        "attempts",
         "backlog",
         "bots",
         "catch_up",
         "deliveries",
         "endpoints",
+        "facts",
+        "history",
+        "letters",
+        "lines",
         "moves",
         "parking",
         "planner",
+        "previews",
         "queries",
         "queueing",
+        "replays",
+        "status",
         "withdrawing",
         "worker",
     )
@@ -124,9 +138,15 @@ class Outbox:
         await self.until(lambda status: status.dead == 1)
         [letter] = dead_letters(self.path, LetterChoice(webhook_id=webhook_id))
         self.sink.answer = ok
-        replay = DeliveryReplayRequested(at=1, replay_id="r1", deliveries=(letter.id,))
+        self._look(webhook_id, letter.id)
+        replay = DeliveryReplayRequested(at=letter.died_at, replay_id="r1", deliveries=(letter.id,))
         await engine.append([NewEvent(replay_stream("r1"), 1, replay)])
         await self.until(lambda status: status.delivered == 2)
+        self.sink.answer = refuse
+        await chat.post("is given up")
+        await self.until(lambda status: status.dead == 1)
+        await self._drop(webhook_id)
+        self.sink.answer = ok
         sealed = engine.sealer.seal("whsec_" + "A" * 43 + "=")
         await engine.perform(
             lambda: decide_rotate_secret(
@@ -146,6 +166,27 @@ class Outbox:
         )
         await self.until(lambda status: status.endpoints == [])
         await self._call_a_bot()
+
+    def _look(self, webhook_id: str, letter_id: str) -> None:
+        """Everything that somebody may ask of the outbox while it has a dead letter."""
+        settings = self.chat.engine.settings
+        letters.require_dead(self.path, [letter_id])
+        for choice in (LetterChoice(), LetterChoice(webhook_id=webhook_id), LetterChoice(failure_class="status")):
+            assert letters.counted(self.path, choice)[0].count == 1
+        assert [each.id for each in deliveries_of(self.path, webhook_id, state="dead")] == [letter_id]
+        position = facts.delivery_facts(settings, letter_id, 0).position
+        assert facts.delivery_at(settings, webhook_id, position) == letter_id
+        assert facts.missing_facts(settings, webhook_id, 1).event is not None
+        assert due_before(self.path, webhook_id, 0, position) == 0
+        assert first_in_line(self.path, webhook_id, 9, None, of_all=True) is None
+        assert count_in_range(settings, webhook_id, 0, None) == 2
+        assert outbox_status(self.path, 0, totals=False) is not None
+
+    async def _drop(self, webhook_id: str) -> None:
+        """A dead letter that nobody wants."""
+        dropped = DeliveriesDropped(at=1, drop_id="d1", reason="old", webhook_id=webhook_id)
+        await self.chat.engine.append([NewEvent(replay_stream("d1"), 1, dropped)])
+        await self.until(lambda status: status.dead == 0)
 
     async def _call_a_bot(self) -> None:
         """It answers, leaves the room, and is gone."""

@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+from outbox_support.planted import plant_dead_letters
 from PIL import Image
 
 from access_support.cell import OUTSIDE, Cell, Factory
@@ -215,6 +216,13 @@ async def _webhook(cell: Cell) -> str:
     return webhook_id
 
 
+async def _delivery(cell: Cell) -> str:
+    """A dead letter of the cell's webhook."""
+    path = cell.world.engine.settings.outbox_path
+    [delivery_id] = await plant_dead_letters(path, await cell.thing("webhook_id"), 1)
+    return delivery_id
+
+
 async def _room_number(cell: Cell) -> str:
     return str(cell.world.engine.directory.rooms[await cell.thing("room_id")].position)
 
@@ -279,6 +287,7 @@ THINGS: dict[str, Factory] = {
     "join_code": _join_code,
     "logo": _logo,
     "webhook_id": _webhook,
+    "delivery_id": _delivery,
     "room_number": _room_number,
     "message_number": _message_number,
     "subscription_id": _device,

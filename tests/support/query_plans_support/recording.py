@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-_ASKING = ("rows", "_rows", "execute", "executemany", "bulk_insert", "execute_fetchall")
+_ASKING = ("rows", "_rows", "execute", "executemany", "bulk_insert", "execute_fetchall", "rows_of")
 """Names of the calls by which our code hands a statement to a database."""
 _QUERYING = ("SELECT", "WITH", "INSERT", "REPLACE", "UPDATE", "DELETE")
 
