@@ -1,10 +1,16 @@
 import asyncio
+import os
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from outbox_support.planted import plant_dead_letters
 
 if TYPE_CHECKING:
     from tests.api.conftest import Chat, Client
+
+RESTING = "7c0f1a52-6d3f-4c0e-9b63-0a5a0cf0c6de"
+DISABLED = "8d0f1a52-6d3f-4c0e-9b63-0a5a0cf0c6de"
 
 
 async def test_a_healthy_server_says_so_without_a_password(chat: "Chat") -> None:
@@ -53,6 +59,28 @@ async def test_a_stopped_search_is_degraded_not_down(chat: "Chat", monkeypatch: 
     health = await chat.nobody().get("/health")
     assert (health.status, health.json["status"]) == (200, "degraded")
     assert "position 7" in health.json["checks"]["search"]["detail"]
+
+
+async def test_endpoints_that_are_not_sent_to_are_counted_without_an_alarm(chat: "Chat", ada: "Client") -> None:
+    """Their receivers' trouble is told in numbers, with no address; it does not make the server unwell."""
+    path = chat.engine.settings.outbox_path
+    for webhook_id, state in ((RESTING, "active"), (DISABLED, "disabled")):
+        await plant_dead_letters(path, webhook_id, 2)
+        connection = sqlite3.connect(path)
+        connection.execute("UPDATE endpoints SET state = ? WHERE id = ?", (state, webhook_id))
+        connection.commit()
+        connection.close()
+    connection = sqlite3.connect(path)
+    now = chat.clock.now_ms()
+    connection.execute("INSERT INTO breakers (endpoint_id, failures, opened_at) VALUES (?, 5, ?)", (RESTING, now))
+    connection.execute("INSERT INTO worker (id, pid, alive_at) VALUES (1, ?, ?)", (os.getpid(), now))
+    connection.commit()
+    connection.close()
+    reply = await chat.nobody().get("/health")
+    check = reply.json["checks"]["outbox"]
+    assert check["ok"] is True, check
+    assert "4 dead letters" in check["detail"] and "hooks.example.com" not in reply.text
+    assert "1 endpoints rest after failures" in check["detail"] and "1 endpoints are disabled" in check["detail"]
 
 
 async def test_a_webhook_without_a_worker_is_noticed(ada: "Client") -> None:

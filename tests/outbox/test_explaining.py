@@ -145,7 +145,7 @@ def test_a_story_begins_with_what_why_and_where() -> None:
         (
             changed(WAITING, attempts=[FAILED]),
             (
-                "2026-11-25 12:00:00 UTC: attempt 1 at 192.0.2.7:443 took 350 ms (resolving 3 ms, connecting 12 ms, waiting"
+                "UTC: attempt 1 at 192.0.2.7:443 took 350 ms (resolving 3 ms, connecting 12 ms, waiting"
                 " for the response 300 ms) in 2 tries and failed: status (answered 500). The response began"
                 ' "no\\x1b[2J\\x0a".'
             ),
