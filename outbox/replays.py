@@ -40,15 +40,6 @@ def drop(connection: sqlite3.Connection, event: DeliveriesDropped, now: int) -> 
     _remember(connection, event.drop_id, event.at, found)
 
 
-def _again(connection: sqlite3.Connection, deliveries: Sequence[str], now: int) -> None:
-    connection.execute(
-        "UPDATE deliveries SET state = 'pending', round = 0, next_attempt_at = ?, finished_at = NULL,"
-        " first_tried_at = NULL, parked_at = NULL"
-        " WHERE id IN (SELECT value FROM json_each(?)) AND state = 'dead'",
-        (now, _json(deliveries)),
-    )
-
-
 def _was_seen(connection: sqlite3.Connection, request_id: str) -> bool:
     return connection.execute("SELECT 1 FROM replays WHERE id = ?", (request_id,)).fetchone() is not None
 

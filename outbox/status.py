@@ -27,7 +27,7 @@ class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint: a webhook, or a bot, which has a name. Times and spans in milliseconds.
 
     `lag_events` counts the log's events from the oldest that waits for it (`oldest`, a delivery planned at
-    `oldest_at`); without any, those that it has not been planned for yet. `pending` includes the `parked`.
+    `oldest_at`); without any, those that it has not been planned for yet. `pending` and `sending` include the `parked`.
     """
 
     id: str
@@ -168,6 +168,7 @@ class _Row(NamedTuple):
         return min(found, default=None)
 
 
+# `+position`: the smallest is among the few in this state, not the first that is met in all that ever was.
 _OF_ENDPOINT = "FROM deliveries WHERE endpoint_id = endpoints.id AND deliveries.state ="
 _ENDPOINTS = f"""
 SELECT endpoints.id, kind, name, url, endpoints.state, disabled_reason, cursor, failing_since, last_failure_at,
@@ -175,11 +176,12 @@ SELECT endpoints.id, kind, name, url, endpoints.state, disabled_reason, cursor, 
     (SELECT COUNT(*) {_OF_ENDPOINT} 'pending'),
     (SELECT COUNT(*) {_OF_ENDPOINT} 'queued'),
     (SELECT COUNT(*) {_OF_ENDPOINT} 'sending'),
-    (SELECT COUNT(*) {_OF_ENDPOINT} 'pending' AND parked_at IS NOT NULL),
+    (SELECT COUNT(*) FROM deliveries WHERE endpoint_id = endpoints.id
+        AND deliveries.state IN ('pending', 'sending') AND parked_at IS NOT NULL),
     (SELECT COUNT(*) {_OF_ENDPOINT} 'dead'),
-    (SELECT MIN(position) {_OF_ENDPOINT} 'pending'),
-    (SELECT MIN(position) {_OF_ENDPOINT} 'queued'),
-    (SELECT MIN(position) {_OF_ENDPOINT} 'sending'),
+    (SELECT MIN(+position) {_OF_ENDPOINT} 'pending'),
+    (SELECT MIN(+position) {_OF_ENDPOINT} 'queued'),
+    (SELECT MIN(+position) {_OF_ENDPOINT} 'sending'),
     (SELECT MIN(next_attempt_at) {_OF_ENDPOINT} 'pending')
 FROM endpoints LEFT JOIN breakers ON breakers.endpoint_id = endpoints.id ORDER BY created_position
 """
