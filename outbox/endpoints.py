@@ -62,12 +62,13 @@ class Standing(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> "Standing":
         *wants, cursor, leap_from, leap_to = row
-        return cls(_endpoint(wants), cursor, leap_from, leap_to)
+        return cls(wanting(wants), cursor, leap_from, leap_to)
 
 
-_WANTS = "id, events, rooms, created_position, filter"
+WANTS = "id, events, rooms, created_position, filter"
+"""The columns that say what a webhook wants, as `wanting` takes them."""
 BEHIND = (
-    f"SELECT {_WANTS}, cursor, leap_from, leap_to FROM endpoints"
+    f"SELECT {WANTS}, cursor, leap_from, leap_to FROM endpoints"
     " WHERE kind = 'webhook' AND state IN ('active', 'paused') AND cursor IS NOT NULL"
 )
 """The webhooks that catch up with the log, as `Standing.of` takes them."""
@@ -82,12 +83,13 @@ def standing(connection: sqlite3.Connection, endpoint_id: str) -> Standing | Non
 def planned_for(connection: sqlite3.Connection) -> list[Endpoint]:
     """The webhooks that follow the log: neither given up nor still catching up with it."""
     rows = connection.execute(
-        f"SELECT {_WANTS} FROM endpoints WHERE kind = 'webhook' AND state IN ('active', 'paused') AND cursor IS NULL"
+        f"SELECT {WANTS} FROM endpoints WHERE kind = 'webhook' AND state IN ('active', 'paused') AND cursor IS NULL"
     )
-    return [_endpoint(row) for row in rows]
+    return [wanting(row) for row in rows]
 
 
-def _endpoint(row: Sequence[Any]) -> Endpoint:
+def wanting(row: Sequence[Any]) -> Endpoint:
+    """A webhook from a row of `WANTS`."""
     endpoint_id, events, rooms, created_position, conditions = row
     return Endpoint(
         endpoint_id,

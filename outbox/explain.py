@@ -177,8 +177,9 @@ def _reason(facts: MissingFacts, event: Event, whom: str) -> list[str]:
     if facts.position > facts.reached:
         ahead = many(facts.position - facts.reached, "event")
         return [f"It has not been reached yet: for {whom} the log is followed up to {facts.reached}, {ahead} before."]
-    if wanted is not None and wanted.conditions:
-        return [f"{whom} has a filter of {many(wanted.conditions, 'condition')}, which did not let it through."]
+    if wanted is not None and wanted.unmet:
+        unmet = f"{wanted.unmet} of its filter's {many(wanted.conditions, 'condition')}"
+        return [f"{whom} did not want it: {unmet} did not hold for it."]
     lines = [
         f"{whom} wanted it, but no delivery is kept: it is more than 30 days ago, or it was skipped or moved over."
     ]

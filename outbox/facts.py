@@ -12,6 +12,8 @@ from campfire.config import Settings
 from campfire.domain import events as happened
 from campfire.domain import ids
 from campfire.domain.events import RecordedEvent
+from campfire.domain.public_view import public_view
+from campfire.domain.webhook_filters import matches
 from campfire.errors import CampfireError
 from campfire.eventlog.reader import LogReader
 from outbox.attempts import AttemptMade, attempts_of
@@ -24,13 +26,17 @@ _MOST_REPLAYS = 100
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """What an endpoint wanted from `position` on, until it wanted something else. `conditions` of its filter."""
+    """What an endpoint wanted from `position` on, until it wanted something else.
+
+    `conditions` of its filter, of which `unmet` did not hold for the event that is asked about.
+    """
 
     at: int
     position: int
     events: Sequence[str]
     rooms: Sequence[str] | None
     conditions: int
+    unmet: int = 0
 
 
 class Happening(msgspec.Struct, frozen=True):
@@ -179,7 +185,7 @@ def missing_facts(settings: Settings, endpoint_id: str, position: int) -> Missin
         tip=tip,
         reached=reached,
         event=event,
-        subscription=_subscription(history, position),
+        subscription=_subscription(history, position, recorded.event if recorded is not None else None),
         deleted_at=deleted[0] if deleted else None,
         meanwhile=_happenings(history, since=0),
     )
@@ -259,13 +265,17 @@ def _room_name(reader: LogReader, room_id: str | None) -> str | None:
     return name
 
 
-def _subscription(history: Sequence[RecordedEvent], before: int) -> Subscription | None:
-    """What the endpoint wanted when `before` was recorded."""
+def _subscription(
+    history: Sequence[RecordedEvent], before: int, about: happened.Event | None = None
+) -> Subscription | None:
+    """What the endpoint wanted when `before` was recorded, and whether `about` was among it."""
+    view = public_view(about) if about is not None else None
     found = None
     for recorded in history:
         event = recorded.event
         if recorded.position < before and isinstance(event, happened.WebhookCreated | happened.WebhookChanged):
-            found = Subscription(event.at, recorded.position, event.events, event.rooms, len(event.filter))
+            unmet = [each for each in event.filter if view is not None and not matches([each], view)]
+            found = Subscription(event.at, recorded.position, event.events, event.rooms, len(event.filter), len(unmet))
     return found
 
 

@@ -1,11 +1,10 @@
 """What a moved cursor would send, counted from the log before anybody is asked."""
 
-import msgspec
-
 from campfire.config import Settings
 from campfire.errors import CampfireError
 from campfire.eventlog.reader import LogReader
-from outbox.planning import Endpoint
+from outbox import endpoints
+from outbox.planning import Endpoint, is_scrubbed, plan_history
 from outbox.queries import rows_of
 
 _PAGE = 1_000
@@ -28,34 +27,22 @@ def count_in_range(settings: Settings, webhook_id: str, after: int, until: int |
     endpoint = _endpoint(settings, webhook_id)
     reader = LogReader(settings.events_path)
     try:
-        imported_upto = reader.imported_upto()
-        count, position = 0, max(after, imported_upto)
+        count, position = 0, after
         end = reader.tip().position if until is None else until
         while events := reader.read(position, _PAGE, upto=end):
             position = events[-1].position
-            count += sum(1 for each in events if _is_told(each.event) and endpoint.wants(each.event))
+            count += sum(1 for each in events if not is_scrubbed(each.event) and plan_history(each, endpoint, ""))
     finally:
         reader.close()
     return count
 
 
-def _is_told(event: object) -> bool:
-    return getattr(event, "origin", "live") != "import" and not getattr(event, "scrubbed", False)
-
-
 def _endpoint(settings: Settings, webhook_id: str) -> Endpoint:
     rows = rows_of(
         settings.outbox_path,
-        "SELECT events, rooms, created_position FROM endpoints"
-        " WHERE id = ? AND kind = 'webhook' AND state <> 'deleted'",
+        f"SELECT {endpoints.WANTS} FROM endpoints WHERE id = ? AND kind = 'webhook' AND state <> 'deleted'",
         (webhook_id,),
     )
     if not rows:
         raise CampfireError("WEBHOOK_NOT_FOUND", f"The outbox knows no webhook {webhook_id}.")
-    events, rooms, created_position = rows[0]
-    return Endpoint(
-        webhook_id,
-        frozenset(msgspec.json.decode(events)),
-        None if rooms is None else frozenset(msgspec.json.decode(rooms)),
-        created_position,
-    )
+    return endpoints.wanting(rows[0])

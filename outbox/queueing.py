@@ -167,7 +167,7 @@ def again(connection: sqlite3.Connection, endpoint_id: str, delivery_ids: Iterab
     rows = connection.execute(
         "UPDATE deliveries SET state = 'queued', round = 0, next_attempt_at = ?, finished_at = NULL, is_last = 0,"
         " first_tried_at = NULL, parked_at = NULL, failure_class = NULL, failure = NULL"
-        " WHERE id IN (SELECT value FROM json_each(?)) AND endpoint_id = ?"
+        " WHERE id IN (SELECT value FROM json_each(?)) AND +endpoint_id = ?"  # by id: it has thousands of others
         " AND state IN ('delivered', 'dead', 'cancelled') RETURNING room_id",
         (now, _json(delivery_ids), endpoint_id),
     ).fetchall()

@@ -7,6 +7,7 @@ from itertools import islice
 import msgspec
 
 from campfire.domain.events import DeliveriesDropped, DeliveryReplayRequested
+from outbox import queueing, withdrawing
 from outbox.letters import choice_of, chosen
 
 _BATCH = 1_000
@@ -14,13 +15,17 @@ _BATCH = 1_000
 
 
 def replay(connection: sqlite3.Connection, event: DeliveryReplayRequested, now: int) -> set[str]:
-    """Give dead letters a fresh schedule, and return their endpoints; a request that was seen before does nothing."""
+    """Put dead letters back in line and return their endpoints; a request that was seen before does nothing.
+
+    What an endpoint may not be told any more is cancelled instead.
+    """
     if _was_seen(connection, event.replay_id):
         return set()
     found = chosen(connection, choice_of(event))
-    for deliveries in found.values():
+    for endpoint_id, deliveries in found.items():
         for some in _batches(deliveries):
-            _again(connection, some, now)
+            queueing.again(connection, endpoint_id, some, now)
+        withdrawing.cancel_unwanted(connection, endpoint_id, now)
     _remember(connection, event.replay_id, event.at, found)
     return set(found)
 

@@ -240,8 +240,8 @@ def test_a_story_ends_with_what_it_waits_for(facts: DeliveryFacts, said: str) ->
             f"{HOOK} did not choose this room: since 2026-11-25 10:30:00 UTC it wanted r2.",
         ),
         (
-            changed(MISSING, subscription=changed(WANTED, conditions=1)),
-            f"{HOOK} has a filter of 1 condition, which did not let it through.",
+            changed(MISSING, subscription=changed(WANTED, conditions=1, unmet=1)),
+            f"{HOOK} did not want it: 1 of its filter's 1 condition did not hold for it.",
         ),
         (
             changed(MISSING, event=changed(EVENT, untold="its message was deleted, and what it said is gone")),

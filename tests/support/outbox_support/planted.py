@@ -19,8 +19,8 @@ async def plant_dead_letters(
 
     def step(connection: sqlite3.Connection) -> None:
         connection.execute(
-            "INSERT OR IGNORE INTO endpoints (id, url, events, sealed_secret, created_position)"
-            " VALUES (?, ?, '[\"message.posted\"]', '', 0)",
+            "INSERT OR IGNORE INTO endpoints (id, url, events, created_position)"
+            " VALUES (?, ?, '[\"message.posted\"]', 0)",
             (endpoint_id, url),
         )
         connection.execute("UPDATE endpoints SET sequence = ? WHERE id = ?", (count, endpoint_id))
