@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from outbox import answers
+from outbox import answers, queueing
 
 
 def withdraw(connection: sqlite3.Connection, message_id: str, now: int) -> None:
@@ -29,8 +29,9 @@ def cancel_unwanted(connection: sqlite3.Connection, endpoint_id: str, now: int) 
 
     By event type and room, not by the endpoint's filter: that is a wish, and these are what it may be told.
     """
-    for statement in _CANCEL_UNWANTED:
-        connection.execute(statement, {"endpoint": endpoint_id, "why": UNWANTED, "now": now})
+    about = {"endpoint": endpoint_id, "why": UNWANTED, "now": now}
+    if sum(connection.execute(statement, about).rowcount for statement in _CANCEL_UNWANTED):
+        queueing.reorder(connection, endpoint_id)  # heads of lines may be among them
 
 
 UNWANTED = "the webhook's events or rooms were changed"

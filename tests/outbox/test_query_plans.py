@@ -157,7 +157,7 @@ class Outbox:
         await engine.perform(lambda: decide_delete(engine.directory, message, actor_id=chat.user_id, at=1))
         await move(chat, webhook_id, 0)
         await self.until(lambda _status: has_caught_up(chat))
-        await self.until(lambda status: status.delivered == 2)
+        await self.until(lambda status: status.delivered == 3)
         self.sink.answer = gone
         await chat.post("nobody there")
         await self.until(lambda status: status.endpoints[0].state == "disabled")

@@ -17,8 +17,8 @@ from campfire.domain.events import DeliveryReplayRequested, MessagePosted, NewEv
 from campfire.domain.ids import replay_stream
 from campfire.housekeeping.scrubber import Scrubber
 from outbox import queueing
+from outbox.letters import dead_letters
 from outbox.planning import Planned
-from outbox.queries import dead_letters
 from outbox.schema import MIGRATIONS, SCHEMA
 from outbox.withdrawing import UNWANTED, cancel_unwanted
 
