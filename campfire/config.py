@@ -20,6 +20,8 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 STANDARD_RETRY_SCHEDULE: tuple[float, ...] = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 """Seconds between attempts: the example schedule of Standard Webhooks 1.0, 75 h 35 min in all."""
 
+_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What can be set, each by the environment variable `CAMPFIRE_` plus the field's name in capitals."""
@@ -32,8 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Requests a minute for each person, or for each address before sign-in; 0 means no limit."""
     outbox: OutboxMode = "embedded"
     """`embedded`: the server runs the outbox worker as a child; `external`: somebody else runs it."""
-    webhook_allow: tuple[Network, ...] = ()
-    """Networks that webhooks may reach although they are not public."""
+    webhook_allow: tuple[Network | str, ...] = ()
+    """Networks, and hosts by name, that webhooks may reach although they are not public."""
     webhook_retry_schedule: tuple[float, ...] = STANDARD_RETRY_SCHEDULE
     """Seconds to wait after each failed attempt; after the last one a delivery is a dead letter."""
     webhook_timeout: float = 15.0
@@ -54,8 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The largest file that may be uploaded, in megabytes (10^6 bytes)."""
     link_previews: Switch = "on"
     """Whether the server asks for the pages that people link to, to show what they are."""
-    link_preview_allow: tuple[Network, ...] = ()
-    """Networks that link previews may reach although they are not public."""
+    link_preview_allow: tuple[Network | str, ...] = ()
+    """Networks, and hosts by name, that link previews may reach although they are not public."""
     log_level: LogLevel = "info"
 
     @classmethod
@@ -157,8 +159,16 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
-def _networks(text: str) -> tuple[Network, ...]:
-    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+def _networks_and_names(text: str) -> tuple[Network | str, ...]:
+    return tuple(_network_or_name(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _network_or_name(text: str) -> Network | str:
+    name = text.lower().removesuffix(".")
+    # A name whose last part begins with a digit is read as an address in numbers by somebody.
+    if len(name) <= 253 and re.fullmatch(rf"({_LABEL}\.)*(?![0-9]){_LABEL}", name):
+        return name
+    return ip_network(text)
 
 
 def _positive_seconds(text: str) -> float:
@@ -191,7 +201,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "port": _number(0, 65535),
     "rate_limit_rpm": _number(0, 1_000_000),
     "outbox": _one_of("embedded", "external"),
-    "webhook_allow": _networks,
+    "webhook_allow": _networks_and_names,
     "webhook_retry_schedule": _schedule,
     "webhook_timeout": _positive_seconds,
     "webhook_breaker_seconds": _positive_seconds,
@@ -202,7 +212,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "scrub_after_hours": _hours,
     "upload_limit_mb": _number(1, 1_000_000),
     "link_previews": _one_of("on", "off"),
-    "link_preview_allow": _networks,
+    "link_preview_allow": _networks_and_names,
     "log_level": _one_of("debug", "info", "warning", "error"),
 }
 

@@ -14,6 +14,7 @@ from campfire.html_to_markdown import markdown_of
 from campfire.markdown import html_of, plain_text
 from campfire.sealing import Sealer
 from outbox.deliveries import Claimed
+from outbox.reading import Body, harmless, read_at_most
 from outbox.sender import Answer, Outcome, Sender
 
 MOST_TEXT = 2 * MAX_BYTES
@@ -98,10 +99,7 @@ class BotCaller:
             outcome = await self._sender.judged(response)
             # To a bot, 410 is an answer as any other: nothing of ONCE Campfire's ends its calls for ever.
             return msgspec.structs.replace(outcome, may_end_deliveries=False)
-        try:
-            return await self._answered(response)
-        except (aiohttp.ClientError, OSError) as error:
-            return Outcome("network", f"the answer was cut off: {type(error).__name__}: {error}"[:500], response.status)
+        return await self._answered(response)
 
     async def _answered(self, response: aiohttp.ClientResponse) -> Outcome:
         declared = response.headers.get("Content-Type")
@@ -110,37 +108,35 @@ class BotCaller:
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             return _not_posted(response, "the answer is compressed, which nobody asked for")
         if response.content_type in _TEXTS:
-            body, _ = await _read(response, MOST_TEXT)
+            body = await read_at_most(response, MOST_TEXT)
+            if body.broken:
+                return _cut_off(body, response)
             # In a thread: to read HTML may take longer than others should wait.
-            text = await asyncio.to_thread(_text, body, response.charset, response.content_type)
+            text = await asyncio.to_thread(_text, body.content, response.charset, response.content_type)
             return _posted(Answer(text.encode()) if text else None)
         extension = mimetypes.guess_extension(response.content_type, strict=False)
         if extension is None:
-            return _not_posted(response, f"{response.content_type[:100]} is no known content type")
-        body, is_whole = await _read(response, MOST_FILE)
-        if not is_whole:
+            return _not_posted(response, f"{harmless(response.content_type, 100)} is no known content type")
+        body = await read_at_most(response, MOST_FILE + 1)
+        if body.broken:
+            return _cut_off(body, response)
+        if len(body.content) > MOST_FILE:
             return _not_posted(response, f"the file is larger than {MOST_FILE} bytes")
-        return _posted(Answer(body, f"attachment{extension}") if body else None)
+        return _posted(Answer(body.content, f"attachment{extension}") if body.content else None)
 
 
 def _posted(answer: Answer | None) -> Outcome:
     return Outcome(None, "answered" if answer else "answered with nothing", 200, answer=answer)
 
 
+def _cut_off(body: Body, response: aiohttp.ClientResponse) -> Outcome:
+    """What is left of a text or a file says something else than the bot did."""
+    return Outcome("network", f"the answer was cut off: {body.broken}", response.status)
+
+
 def _not_posted(response: aiohttp.ClientResponse, why: str) -> Outcome:
     response.close()
     return Outcome(None, f"delivered; nothing is posted: {why}", response.status)
-
-
-async def _read(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, bool]:
-    """The body's first `most` bytes, and whether that is all of it."""
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > most:
-            response.close()
-            return bytes(body[:most]), False
-    return bytes(body), True
 
 
 def _text(body: bytes, declared: str | None, content_type: str) -> str:

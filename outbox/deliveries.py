@@ -174,9 +174,11 @@ def record(
         answers.keep(connection, claimed.id, claimed.attempts, outcome.answer, now)
     connection.execute(
         "INSERT OR REPLACE INTO attempts"
-        " (delivery_id, number, started_at, ended_at, failure_class, status, detail, excerpt)"
+        " (delivery_id, number, started_at, ended_at, failure_class, status, detail,"
+        "  tries, peer, resolve_ms, connect_ms, first_byte_ms, body_ms, bytes_read, excerpt)"
         # A receiver may have said back what it was sent, of a message that is deleted by now.
-        " SELECT id, ?, ?, ?, ?, ?, ?, CASE withdrawn WHEN 0 THEN ? END FROM deliveries WHERE id = ?",
+        " SELECT id, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?,  CASE withdrawn WHEN 0 THEN ? END"
+        " FROM deliveries WHERE id = ?",
         (
             claimed.attempts,
             began,
@@ -184,6 +186,7 @@ def record(
             outcome.failure_class,
             outcome.status,
             outcome.detail,
+            *msgspec.structs.astuple(outcome.timings),
             outcome.excerpt or None,
             claimed.id,
         ),

@@ -35,6 +35,10 @@ Result = TypeVar("Result")
 _LONGEST_SLEEP = 60.0
 _RESUMED_SECONDS = 1.0
 """Between two looks at whether an endpoint that rests was resumed: events may come by the hundred a second."""
+_WHY_ENDED = {
+    "gone": "the receiver answered 410 Gone",
+    "asked": "the receiver asked for it by webhook-delivery: disable",
+}
 
 log = structlog.get_logger()
 
@@ -192,8 +196,8 @@ class EndpointSender:
             deliveries.record(connection, claimed, outcome, began=began, now=now, wait=wait)
             if after != before:
                 deliveries.save_breaker(connection, self._id, after)
-            if outcome.is_gone:
-                deliveries.disable(connection, self._id, "the receiver answered 410 Gone")
+            if outcome.ends is not None:
+                deliveries.disable(connection, self._id, _WHY_ENDED[outcome.ends])
             if pauses or self._means.stopping.is_set():
                 return None
             return self._claim(connection, now)

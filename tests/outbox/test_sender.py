@@ -1,7 +1,9 @@
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -12,7 +14,8 @@ from standardwebhooks import Webhook
 from campfire.clock import SystemClock
 from campfire.config import Settings
 from outbox.address_guard import AddressGuard
-from outbox.sender import MOST_READ, Sender
+from outbox.reading import readable
+from outbox.sender import MOST_KEPT, MOST_READ, Sender
 
 LOOPBACK = Settings.from_environment({"CAMPFIRE_WEBHOOK_ALLOW": "127.0.0.0/8,::1/128"}).webhook_allow
 OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDC2FVsBQIhrs="
@@ -49,7 +52,7 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(sender: Sender, sink:
 
 
 async def test_an_endless_answer_is_cut_off(sender: Sender, sink: Sink) -> None:
-    """No more than 16 KiB of a response is ever held."""
+    """No more than 16 KiB of a response is read, and 4 KiB kept."""
 
     async def flood(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -62,7 +65,8 @@ async def test_an_endless_answer_is_cut_off(sender: Sender, sink: Sink) -> None:
 
     sink.answer = flood
     outcome = await sender.attempt("msg_1", sink.url, BODY, [SECRET])
-    assert outcome.failure_class is None and len(outcome.excerpt) == MOST_READ
+    assert outcome.failure_class is None
+    assert (outcome.timings.bytes_read, len(outcome.excerpt)) == (MOST_READ, MOST_KEPT)
 
 
 async def test_the_deadline_covers_the_body(sender: Sender, sink: Sink) -> None:
@@ -151,3 +155,107 @@ async def test_plain_http_on_a_tls_address_is_a_tls_failure(sender: Sender, sink
     """And is never sent in the clear instead."""
     outcome = await sender.attempt("msg_1", sink.url.replace("http://", "https://"), BODY, [SECRET])
     assert outcome.failure_class == "tls" and sink.received == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "status", "ends", "is_final"),
+    [
+        ("disable", 200, "asked", False),
+        ("disable", 500, "asked", False),
+        ("abort-message", 500, None, True),
+        (" Abort-Message ", 429, None, True),
+        ("please stop", 500, None, False),
+        (None, 410, "gone", False),
+    ],
+)
+async def test_a_receiver_can_say_that_it_wants_no_more(
+    sender: Sender, sink: Sink, wish: str | None, status: int, ends: str | None, is_final: bool
+) -> None:
+    """By `webhook-delivery`, of this delivery or of all; what it says otherwise changes nothing."""
+
+    async def ask(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, headers={"webhook-delivery": wish} if wish else None)
+
+    sink.answer = ask
+    outcome = await sender.attempt("msg_1", sink.url, BODY, [SECRET])
+    assert (outcome.ends, outcome.is_gone, outcome.is_final) == (ends, ends is not None, is_final)
+    assert (outcome.failure_class is None) == (status == 200)
+
+
+async def test_each_phase_is_timed_and_a_connection_used_again_is_known(sender: Sender, sink: Sink) -> None:
+    """With the address that answered, and how much it said."""
+    new = (await sender.attempt("msg_1", sink.url.replace("127.0.0.1", "localhost"), BODY, [SECRET])).timings
+    again = (await sender.attempt("msg_2", sink.url.replace("127.0.0.1", "localhost"), BODY, [SECRET])).timings
+    assert (new.tries, new.peer, new.is_reused, new.bytes_read) == (1, "127.0.0.1", False, len("thanks"))
+    assert (again.tries, again.peer, again.is_reused, again.resolve_ms) == (1, "127.0.0.1", True, None)
+    for phase in (new.resolve_ms, new.connect_ms, new.first_byte_ms, new.body_ms, again.first_byte_ms, again.body_ms):
+        assert phase is not None and phase >= 0
+
+
+async def test_a_wait_that_the_deadline_would_end_is_not_begun() -> None:
+    """Tries at the network never last longer than the attempt may, and the failure is told, not the deadline."""
+    impatient = Sender(AddressGuard(LOOPBACK), SystemClock(), timeout=0.1)
+    await impatient.open()
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    outcome = await impatient.attempt("msg_1", f"http://127.0.0.1:{port}/", BODY, [SECRET])
+    await impatient.close()
+    assert (outcome.failure_class, outcome.timings.tries) == ("network", 1)
+    assert time.monotonic() - began < 10
+
+
+async def test_every_try_of_an_attempt_is_counted(sender: Sender, sink: Sink) -> None:
+    """An attempt that came through at the third try says so."""
+    left = [None, None]
+
+    async def hang_up_twice(request: web.Request) -> web.StreamResponse:
+        if left:
+            left.pop()
+            assert request.transport is not None
+            request.transport.close()
+        return web.Response()
+
+    sink.answer = hang_up_twice
+    outcome = await sender.attempt("msg_1", sink.url, BODY, [SECRET])
+    assert (outcome.failure_class, outcome.timings.tries, len(sink.received)) == (None, 3, 3)
+
+
+async def test_a_name_that_does_not_exist_is_not_tried_again_at_once() -> None:
+    """A moment later it would not exist either."""
+    asked: list[str] = []
+
+    def nobody(host: str, *_arguments: Any, **_options: Any) -> list[Any]:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    sender = Sender(AddressGuard(), SystemClock(), timeout=30.0, look_up=nobody)
+    await sender.open()
+    outcome = await sender.attempt("msg_1", "https://nowhere.example.com/", BODY, [SECRET])
+    await sender.close()
+    assert (outcome.failure_class, outcome.timings.tries, asked) == ("network", 1, ["nowhere.example.com"])
+
+
+async def test_what_a_receiver_says_can_be_written_down_and_shown() -> None:
+    """Bytes that are no text end nobody's worker, and no terminal is told what to do."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}}")
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: /\xff\x1b[2J\xe2\x80\xae\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    sender = Sender(AddressGuard(LOOPBACK), SystemClock(), timeout=30.0)
+    await sender.open()
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    outcome = await sender.attempt("msg_1", url, BODY, [SECRET])
+    await sender.close()
+    server.close()
+    assert outcome.failure_class == "redirect", outcome
+    assert outcome.detail.isascii() and outcome.detail.isprintable() and "\\x1b[2J" in outcome.detail
+
+
+def test_an_excerpt_is_made_safe_to_look_at() -> None:
+    """Lines stay lines; whatever would move the cursor or turn the text around is written out."""
+    assert readable(b"a\n\tb\x1b[2J\xff\r") == "a\n\tb\\x1b[2J\\xff\\x0d"
+    assert readable("é\u202e\u2028\x00\x9b".encode()) == "é\\u202e\\u2028\\x00\\x9b"
