@@ -184,6 +184,7 @@ ALTER TABLE attempts ADD COLUMN first_byte_ms REAL;                      -- from
 ALTER TABLE attempts ADD COLUMN body_ms REAL;
 ALTER TABLE attempts ADD COLUMN bytes_read INTEGER;
 CREATE INDEX attempts_ended ON attempts (ended_at);
+CREATE INDEX answers_finished ON answers (finished_at) WHERE finished_at IS NOT NULL;
 
 ALTER TABLE worker ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;          -- grows with each holder: the fence
 ALTER TABLE worker ADD COLUMN holder TEXT;                               -- a random name; NULL: nobody's
@@ -202,6 +203,7 @@ CREATE TABLE reports (          -- what the server is to be told of endpoints, u
     state       TEXT    NOT NULL DEFAULT 'waiting'  -- waiting, taken, dropped
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reports_waiting ON reports (at, id) WHERE state = 'waiting';
+CREATE INDEX reports_over ON reports (at) WHERE state <> 'waiting';
 
 CREATE TABLE moves (            -- of endpoints' cursors, by what asked for them
     id          TEXT    PRIMARY KEY,

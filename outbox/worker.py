@@ -20,7 +20,7 @@ from campfire.eventlog.errors import FsyncFailed, LogDamaged, UnknownTopic
 from campfire.eventlog.follower import follow
 from campfire.eventlog.reader import LogReader
 from campfire.sealing import Sealer
-from outbox import deliveries
+from outbox import deliveries, pruning
 from outbox.address_guard import AddressGuard
 from outbox.bot_calls import BotCaller
 from outbox.catch_up import CatchUp
@@ -121,6 +121,7 @@ class Worker:
             asyncio.create_task(self._catch_up.run(), name="catching up"),
             asyncio.create_task(self._beat(), name="heartbeat"),
             asyncio.create_task(self._hand_over.run(), name="answers"),
+            asyncio.create_task(pruning.run(self._ledger, self._clock.now_ms, self._stopping), name="pruning"),
             asyncio.create_task(self._failed.get(), name="failures"),
         ]
         stopped = asyncio.create_task(self._stopping.wait())

@@ -89,6 +89,7 @@ WATCHED = [
         "parking",
         "planner",
         "previews",
+        "pruning",
         "queries",
         "queueing",
         "replays",
