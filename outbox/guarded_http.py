@@ -4,17 +4,21 @@ The session follows nothing, keeps nothing and trusts nothing. What aiohttp woul
 resolving, an address in numbers, is asked about by `usable_target`; call it for every URL, redirects included.
 """
 
-from typing import TYPE_CHECKING, TypeVar
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import aiohttp
 from yarl import URL
 
 from campfire import __version__
 from outbox.address_guard import AddressBlocked, AddressGuard, GuardedResolver, LookUp, is_numeric
+from outbox.interim_responses import PatientHandler
 from outbox.timings import now_watching, trace_config
 
 if TYPE_CHECKING:
     from aiohttp.client import ClientTimeout
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
@@ -36,6 +40,7 @@ class _GuardedConnector(aiohttp.TCPConnector):
             resolver=GuardedResolver(guard, look_up), use_dns_cache=False, limit=connections, keepalive_timeout=30
         )
         self._guard = guard
+        self._factory = cast("partial[ResponseHandler]", partial(PatientHandler, loop=asyncio.get_running_loop()))
 
     async def connect(self, req: "ClientRequest", traces: "list[Trace]", timeout: "ClientTimeout") -> "Connection":
         connection = await super().connect(req, traces, timeout)

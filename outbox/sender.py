@@ -166,9 +166,7 @@ class Sender:
             )
         except AddressBlocked as error:
             return Outcome("blocked", str(error)), False
-        except (aiohttp.InvalidURL, ValueError) as error:
-            return Outcome("blocked", harmless(f"the address cannot be used: {error}")), False
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             return _failure(error)
         async with response:
             return await judge(response), False
@@ -208,17 +206,20 @@ def _asked(response: aiohttp.ClientResponse) -> Literal["disable", "abort-messag
     return None
 
 
-def _failure(error: aiohttp.ClientError | OSError) -> tuple[Outcome, bool]:
+def _failure(error: aiohttp.ClientError | OSError | ValueError) -> tuple[Outcome, bool]:
     """What it means that there is no response, and whether that may be otherwise a moment later."""
     blocked = within(error, AddressBlocked)
     if blocked is not None:
         return Outcome("blocked", str(blocked)), False
     if isinstance(error, aiohttp.ClientSSLError) or within(error, ssl.SSLError) is not None:
         return Outcome("tls", _plain(error)), False
+    if isinstance(error, ValueError):  # only now: what Python says of certificates is a ValueError, too
+        return Outcome("blocked", harmless(f"the address cannot be used: {error}")), False
     if isinstance(error, aiohttp.ClientResponseError):
         if _TLS_ALERT in error.message:
             return Outcome("tls", "the receiver speaks TLS at this address, which begins with http://"), False
-        return Outcome("network", harmless(f"what it answered is no HTTP: {error.message}")), False
+        # Only what is wrong: what follows quotes the receiver, who may have said back what is deleted by now.
+        return Outcome("network", harmless(f"not an HTTP response: {error.message.partition(':')[0]}")), False
     unknown = within(error, socket.gaierror)
     return Outcome("network", _plain(error)), unknown is None or unknown.errno == socket.EAI_AGAIN
 

@@ -19,6 +19,11 @@ class WorkerProcess:
     def start(self) -> None:
         self._process = subprocess.Popen([sys.executable, "-m", "outbox.cli", "run"], env=self._environment)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: signal.Signals) -> int:
         """Send a signal, wait for the end, return the exit code."""
         assert self._process is not None
