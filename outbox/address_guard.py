@@ -95,12 +95,16 @@ class AddressGuard:
 
         `name` is the host that led there, if it was not in numbers.
         """
-        is_named = name is not None and name.lower().rstrip(".") in self._names
+        is_named = name is not None and self.is_allowed_name(name)
         parsed = _unmapped(ip_address(address.partition("%")[0]))
         for candidate in (parsed, *_hidden_in(parsed)):
             self._check(candidate, port, is_named)
         for candidate in _perhaps_hidden_in(parsed):
             _refuse_if_never(candidate)
+
+    def is_allowed_name(self, host: str) -> bool:
+        """Whether the administrator opened this host by its name."""
+        return host.lower().rstrip(".") in self._names
 
     def is_allowed_inside(self, address: str) -> bool:
         """Whether `address` (in numbers) is in a network that the administrator opened."""

@@ -111,15 +111,15 @@ def _usable(engine: Engine, wanted: schemas.Subscribe) -> Device:
 
 
 def _require_secure_or_allowed(engine: Engine, endpoint: str) -> None:
-    """Push services speak TLS (RFC 8030, section 8); without it only within a network that the administrator opened."""
+    """Push services speak TLS (RFC 8030, section 8); without it only where an administrator opened it."""
     parts = urlsplit(endpoint)
-    host, allowed = parts.hostname or "", engine.settings.webhook_allow
+    host = parts.hostname or ""
+    guard = AddressGuard(engine.settings.webhook_allow, engine.settings.port)
     if not is_numeric(host):
-        if parts.scheme != "https":
+        if parts.scheme != "https" and not guard.is_allowed_name(host):
             raise _refused("endpoint", "must begin with https://")
         return
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    guard = AddressGuard(allowed, engine.settings.port)
     try:
         guard.check(host, port)
     except AddressBlocked as error:

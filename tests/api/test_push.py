@@ -148,9 +148,10 @@ async def test_a_subscription_that_cannot_work_is_refused(
 
 
 async def test_a_push_service_of_ones_own_needs_no_tls(open_chat: "OpenChat") -> None:
-    """Within a network that the administrator opened."""
-    async with open_chat(webhook_allow=(ip_network("10.0.0.0/8"),)) as chat:
+    """Within a network that the administrator opened, or at a host that is opened by its name."""
+    async with open_chat(webhook_allow=(ip_network("10.0.0.0/8"), "push.lan")) as chat:
         ada = await chat.set_up()
         assert (await subscribed(ada, "http://10.1.2.3:8080/push"))["service"] == "10.1.2.3"
+        assert (await subscribed(ada, "http://push.lan:8080/push"))["service"] == "push.lan"
         reply = await ada.put(DEVICES, Browser("http://push.example.com/").subscription)
         assert reply.code == "VALIDATION_FAILED"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from outbox_support.sink import Sink
 
 from campfire.clock import SystemClock
 from campfire.config import Settings
@@ -243,3 +244,20 @@ async def test_a_name_that_changes_its_mind_gains_nothing() -> None:
     assert (first.failure_class, first.timings.peer) == (None, "127.0.0.2")
     assert (second.failure_class, second.timings.peer) == ("blocked", None)
     assert reached == ["127.0.0.2"] and asked == ["rebinding.example.com"] * 2
+
+
+async def test_a_connection_that_went_elsewhere_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it really leads is looked at once more before anything is sent, whoever resolved the name."""
+
+    async def unguarded(self: GuardedResolver, host: str, port: int = 0, **_options: Any) -> list[dict[str, Any]]:
+        return [{"hostname": host, "host": "127.0.0.1", "port": port, "family": 2, "proto": 6, "flags": 0}]
+
+    monkeypatch.setattr(GuardedResolver, "resolve", unguarded)
+    sink = Sink()
+    await sink.start()
+    sender = Sender(AddressGuard(), SystemClock(), timeout=30.0)
+    await sender.open()
+    outcome = await sender.attempt("msg_1", f"http://example.com:{sink.port}/", b"{}", ())
+    await sender.close()
+    await sink.stop()
+    assert (outcome.failure_class, outcome.is_final, sink.received) == ("blocked", True, [])
