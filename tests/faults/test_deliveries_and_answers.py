@@ -114,6 +114,7 @@ async def test_row_33_429_is_not_attempted_before_its_time(chat: Chat, attempts:
     working.start()
     try:
         [refused] = await attempts.until(busy_id)
+        assert refused.next_attempt_at - refused.ended_at == 120_000
         await sink.until(1)
         working.clock.late_by_ms = 119_000
         await chat.post("all endpoints wake, and look at the clock")
