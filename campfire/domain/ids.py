@@ -39,6 +39,12 @@ PRESENCE_RESET_STREAM = _derived("presence-reset")
 PUSH_KEY_STREAM = _derived("push-key")
 """The server's one key towards push services: a second one loses the race for the first version."""
 
+NOTICES_BOT = _derived("notices-bot")
+"""The bot in whose name the server itself says something."""
+
+ADMINISTRATORS_ROOM = _derived("administrators-room")
+"""The one room in which it does, whatever that is called and however often it was deleted."""
+
 
 def message_id(room_id: str, author_id: str, client_message_id: str) -> str:
     """The id of the message that `author_id` posts in `room_id` under the client's own id."""

@@ -210,6 +210,8 @@ def _whom_one_may_end(
     if user_id != actor_id or directory.user(actor_id).role == "bot":
         require_administrator(directory, actor_id)
     user = _present(directory, user_id)
+    if user_id == ids.NOTICES_BOT:
+        raise PermissionDenied("In this bot's name the server says what administrators must know; it stays.")
     if user.status == "deactivated" and not also_deactivated:
         raise UserNotFound("This person has been deactivated already.")
     _require_another_administrator(directory, user)

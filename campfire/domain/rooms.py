@@ -162,9 +162,13 @@ def may_administer(directory: Directory, room: RoomState, actor_id: str) -> bool
 
 
 def _everybody(directory: Directory) -> set[str]:
-    """All but those who are only names, from an import."""
+    """All but those who are only names, from an import, and the bot that speaks for the server."""
     users = directory.users.values()
-    return {user.id for user in users if user.active and (user.can_sign_in or user.role == "bot")}
+    return {
+        user.id
+        for user in users
+        if user.active and (user.can_sign_in or user.role == "bot") and user.id != ids.NOTICES_BOT
+    }
 
 
 def _direct_room(directory: Directory, name: str, chosen: set[str], actor_id: str, at: int) -> list[NewEvent]:
