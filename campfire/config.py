@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for a whole delivery attempt, the response included."""
     webhook_breaker_seconds: float = 60.0
     """Seconds for which an endpoint that failed five times in a row is left alone."""
+    webhook_disable_after_days: float = 5.0
+    """Days of nothing but failures after which an endpoint is disabled; 0 means never."""
     push_subject: str = "mailto:push@example.com"
     """Whom push services may turn to about our pushes: mailto: or https:."""
     push_ttl: float = 86_400.0
@@ -185,6 +187,13 @@ def _hours(text: str) -> float:
     return hours
 
 
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 <= days <= 3650:
+        raise ValueError("it must be between 0 days, which is never, and 10 years")
+    return days
+
+
 def _contact(text: str) -> str:
     if not re.fullmatch(r"mailto:[^@\s]+@[^@\s]+|https://\S+", text):
         raise ValueError("it must be mailto: with an address, or https://")
@@ -205,6 +214,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "webhook_retry_schedule": _schedule,
     "webhook_timeout": _positive_seconds,
     "webhook_breaker_seconds": _positive_seconds,
+    "webhook_disable_after_days": _days,
     "push_subject": _contact,
     "push_ttl": _positive_seconds,
     "bot_timeout": _positive_seconds,

@@ -14,6 +14,7 @@ from campfire.html_to_markdown import markdown_of
 from campfire.markdown import html_of, plain_text
 from campfire.sealing import Sealer
 from outbox.deliveries import Claimed
+from outbox.loops import header_of
 from outbox.reading import Body, harmless, read_at_most
 from outbox.sender import Answer, Outcome, Sender
 
@@ -87,7 +88,7 @@ class BotCaller:
         place = claimed.destination
         key = f"{place.number}-{self._sealer.open(place.secrets[0][0])}"
         payload = addressed(told, key)
-        headers = self._sender.headers_for(claimed.id, payload, ())
+        headers = self._sender.headers_for(claimed.id, payload, (), header_of(claimed.hops))
         outcome = await self._sender.post(place.url, payload, headers, judge=self._judged, seconds=self._seconds)
         if outcome.failure_class == "timeout":
             return msgspec.structs.replace(outcome, answer=Answer(too_late(self._seconds).encode()))

@@ -6,6 +6,7 @@ import msgspec
 
 from campfire.domain import events as happened
 from campfire.domain.events import RecordedEvent
+from campfire.domain.ids import NOTICES_BOT
 from outbox.queueing import cancel_all, end
 
 CONCURRENCY = 4
@@ -23,7 +24,7 @@ def is_callable(connection: sqlite3.Connection, bot_id: str) -> bool:
 def take(connection: sqlite3.Connection, recorded: RecordedEvent, now: int) -> None:
     """Learn what an event says of bots; most say nothing."""
     event = recorded.event
-    if isinstance(event, happened.UserCreated) and event.role == "bot":
+    if isinstance(event, happened.UserCreated) and event.role == "bot" and event.user_id != NOTICES_BOT:
         connection.execute(
             "INSERT OR IGNORE INTO endpoints"
             # Without an ordering: what is said to a bot while it thinks is asked at once.

@@ -57,6 +57,7 @@ class Claimed(msgspec.Struct, frozen=True):
     cause: Cause
     attempts: int
     round: int
+    hops: int
     destination: Destination
     missing: tuple[int, ...] = ()
     is_late: bool = False
@@ -113,11 +114,11 @@ def claim(connection: sqlite3.Connection, endpoint_id: str, now: int, permit: Pe
     row = connection.execute(
         "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, round = round + 1,"
         " first_tried_at = COALESCE(first_tried_at, ?) WHERE id = ? RETURNING id, position, sequence, event_type,"
-        " message_id, room_id, withdrawn, cause, attempts, round, parked_at",
+        " message_id, room_id, withdrawn, cause, attempts, round, parked_at, hops",
         (now, due[0]),
     ).fetchone()
     delivery_id, position, sequence, event_type, message_id, room_id, withdrawn, cause, *rest = row
-    attempts, round_, parked_at = rest
+    attempts, round_, parked_at, hops = rest
     return Claimed(
         id=delivery_id,
         endpoint_id=endpoint_id,
@@ -131,6 +132,7 @@ def claim(connection: sqlite3.Connection, endpoint_id: str, now: int, permit: Pe
         cause=cause,
         attempts=attempts,
         round=round_,
+        hops=hops,
         destination=place,
         missing=parking.missing_before(connection, endpoint_id, place.ordering, room_id, sequence),
         is_late=parked_at is not None,

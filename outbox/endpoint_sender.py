@@ -20,10 +20,11 @@ import structlog
 from campfire.clock import Clock
 from campfire.config import Settings
 from campfire.sealing import Sealer
-from outbox import deliveries, parking
+from outbox import deliveries, health, loops, parking
 from outbox.bot_calls import BotCaller
 from outbox.breaker import Breaker
 from outbox.deliveries import Claimed, Destination
+from outbox.health import Verdict
 from outbox.ledger import Ledger, Step
 from outbox.rate import Bucket
 from outbox.rendering import Renderer
@@ -46,7 +47,8 @@ log = structlog.get_logger()
 class Means(msgspec.Struct, frozen=True):
     """What all endpoints deliver with.
 
-    `on_gone` hears of an endpoint that answered 410, `on_answer` that there is an answer of a bot to be posted.
+    `on_disabled` hears that an endpoint was given up, `on_answer` that there is an answer of a bot to be posted,
+    `on_report` that there is something to be told of an endpoint.
     """
 
     settings: Settings
@@ -58,8 +60,9 @@ class Means(msgspec.Struct, frozen=True):
     stopping: asyncio.Event
     caller: BotCaller
     renderer: Renderer
-    on_gone: Callable[[], None]
+    on_disabled: Callable[[], None]
     on_answer: Callable[[], None]
+    on_report: Callable[[], None]
 
 
 class EndpointSender:
@@ -179,7 +182,7 @@ class EndpointSender:
             place.url,
             payload,
             self._secrets(place, now),
-            extra=parking.headers_of(claimed.missing, is_late=claimed.is_late),
+            extra=parking.headers_of(claimed.missing, is_late=claimed.is_late) | loops.header_of(claimed.hops),
             seconds=place.timeout,
         )
 
@@ -190,21 +193,22 @@ class EndpointSender:
         after = before.after_success() if outcome.failure_class is None else before.after_failure(now)
         self._breaker = after
         wait = self._wait(claimed, outcome)
-        pauses = outcome.is_gone or after.opened_at is not None or len(self._lanes) > self._concurrency
+        pauses = after.opened_at is not None or len(self._lanes) > self._concurrency
 
-        def step(connection: sqlite3.Connection) -> Claimed | None:
+        def step(connection: sqlite3.Connection) -> tuple[Verdict, Claimed | None]:
             deliveries.record(connection, claimed, outcome, began=began, now=now, wait=wait)
             if after != before:
                 deliveries.save_breaker(connection, self._id, after)
-            if outcome.ends is not None:
-                deliveries.disable(connection, self._id, _WHY_ENDED[outcome.ends])
-            if pauses or self._means.stopping.is_set():
-                return None
-            return self._claim(connection, now)
+            verdict = health.note(connection, self._id, outcome, now, self._means.settings)
+            if pauses or verdict.disabled or self._means.stopping.is_set():
+                return verdict, None
+            return verdict, self._claim(connection, now)
 
-        following = await self._written(step)
-        if outcome.is_gone:
-            self._means.on_gone()
+        verdict, following = await self._written(step) or (Verdict(), None)
+        if verdict.disabled:
+            self._means.on_disabled()
+        if verdict.reported:
+            self._means.on_report()
         if outcome.answer is not None:
             self._means.on_answer()
         if outcome.failure_class is not None:

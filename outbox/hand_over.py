@@ -1,11 +1,9 @@
 """Handing what bots answered to the server, which alone writes the log, until it has taken it."""
 
 import asyncio
-import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
-import backoff
 import structlog
 
 from campfire.config import Settings
@@ -14,11 +12,11 @@ from campfire.errors import CampfireError
 from outbox import answers
 from outbox.answers import WaitingAnswer
 from outbox.ledger import Ledger
+from outbox.patience import go_on
 
 _PIECE = 256 * 1024
 _SECONDS = 60.0
 """For the server to take one answer; a server that hangs is asked again."""
-_LONGEST_WAIT = 10.0
 _NEVER = frozenset(
     {
         "CLIENT_MESSAGE_ID_REUSED",
@@ -52,15 +50,7 @@ class HandOver:
 
     async def run(self) -> None:
         """Hand over for ever. A cancellation loses nothing: what waits is handed over by the next worker."""
-        waits = _waits()
-        while True:
-            self._woken.clear()
-            if await self._hand_over_all():
-                waits = _waits()
-                await self._woken.wait()
-            else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), next(waits))
+        await go_on(self._hand_over_all, self._woken)
 
     async def _hand_over_all(self) -> bool:
         """Go once through all that waits; False if something is to be tried again."""
@@ -103,9 +93,3 @@ class HandOver:
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), _PIECE):
         yield body[start : start + _PIECE]
-
-
-def _waits() -> Iterator[float]:
-    waits = backoff.expo(factor=0.2, max_value=_LONGEST_WAIT)
-    next(waits)  # the package's generators begin with an empty step
-    return waits

@@ -8,6 +8,7 @@ import msgspec
 
 from campfire.domain import events as happened
 from campfire.domain.events import Condition, Event, RecordedEvent
+from campfire.domain.ids import ADMINISTRATORS_ROOM
 from campfire.domain.public_view import audience_of, public_view
 from campfire.domain.webhook_filters import matches
 from campfire.eventlog.reader import LogReader
@@ -31,8 +32,13 @@ class Endpoint(msgspec.Struct, frozen=True):
     filter: tuple[Condition, ...] = ()
 
     def may_have(self, event_type: str, room_id: str | None) -> bool:
-        """Whether the endpoint subscribed to this kind of event in this room."""
-        return event_type in self.events and (self.rooms is None or room_id in self.rooms)
+        """Whether the endpoint subscribed to this kind of event in this room.
+
+        Every room is every one but the administrators': what the server says there is for nobody by accident.
+        """
+        if event_type not in self.events:
+            return False
+        return room_id != ADMINISTRATORS_ROOM if self.rooms is None else room_id in self.rooms
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -45,6 +51,8 @@ class Planned(msgspec.Struct, frozen=True):
     message_id: str | None
     room_id: str | None
     cause: Cause
+    hops: int = 0
+    """Of the event (`campfire.domain.hops`)."""
 
 
 def room_of(event: Event) -> str | None:
@@ -105,6 +113,7 @@ def _planned(recorded: RecordedEvent, wanting: Iterable[Endpoint], epoch: str, c
             message_id=event.message_id if isinstance(event, Saying) else None,
             room_id=room_of(event),
             cause=cause,
+            hops=getattr(event, "hops", 0),
         )
         for each in wanting
     ]
@@ -133,5 +142,6 @@ def calls_planned(events: Sequence[RecordedEvent], reader: LogReader, epoch: str
                     message_id=event.message_id,
                     room_id=event.room_id,
                     cause="call",
+                    hops=event.hops,
                 )
     return found

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from outbox import loops
 from outbox.planning import Planned
 
 ONLY_THE_LATEST = "skipped: only the latest of each room was wanted"
@@ -79,6 +80,7 @@ def insert(connection: sqlite3.Connection, planned: Iterable[Planned], now: int)
         latest_upto = connection.execute(
             "UPDATE endpoints SET sequence = sequence + 1 WHERE id = ? RETURNING latest_upto", (each.endpoint_id,)
         ).fetchone()[0]
+        loops.mark(connection, each, now)
         if latest_upto is not None and each.position <= latest_upto:
             _make_room_for(connection, each, now)
 

@@ -117,6 +117,7 @@ ALTER TABLE endpoints ADD COLUMN leap_to INTEGER;
 ALTER TABLE endpoints ADD COLUMN latest_upto INTEGER; -- of what is planned up to here only the last of each room
 ALTER TABLE endpoints ADD COLUMN failing_since INTEGER;  -- the first failure since the last success
 ALTER TABLE endpoints ADD COLUMN last_failure_at INTEGER;
+ALTER TABLE endpoints ADD COLUMN steady_since INTEGER;   -- the first of those failures that came without a long pause
 ALTER TABLE endpoints ADD COLUMN reported TEXT;          -- the last report of it that is not over: failing, disabled
 
 -- JSON array of [sealed secret, milliseconds until which it signs, or null], newest first; a bot's is its token.
@@ -134,6 +135,7 @@ UPDATE endpoints SET ordering = 'none' WHERE kind = 'bot';  -- one who thinks fo
 ALTER TABLE deliveries ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;   -- its place in the endpoint's stream, from 1
 ALTER TABLE deliveries ADD COLUMN room_id TEXT;
 ALTER TABLE deliveries ADD COLUMN cause TEXT NOT NULL DEFAULT 'live';    -- live, history, test, call
+ALTER TABLE deliveries ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;       -- from what people did; 0: they did it
 ALTER TABLE deliveries ADD COLUMN first_tried_at INTEGER;                -- in this round
 ALTER TABLE deliveries ADD COLUMN parked_at INTEGER;                     -- since when nothing waits for it any more
 ALTER TABLE deliveries ADD COLUMN is_last INTEGER NOT NULL DEFAULT 0;    -- cancelled while it was being sent
@@ -204,6 +206,7 @@ CREATE TABLE reports (          -- what the server is to be told of endpoints, u
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reports_waiting ON reports (at, id) WHERE state = 'waiting';
 CREATE INDEX reports_over ON reports (at) WHERE state <> 'waiting';
+CREATE INDEX reports_of_endpoint ON reports (endpoint_id, at);
 
 CREATE TABLE moves (            -- of endpoints' cursors, by what asked for them
     id          TEXT    PRIMARY KEY,

@@ -30,6 +30,7 @@ from outbox.ledger import Ledger
 from outbox.planner import Planner
 from outbox.push.pusher import Pusher, PushMeans
 from outbox.rendering import Renderer
+from outbox.reporting import Reporting
 from outbox.sender import Sender
 
 _HEARTBEAT_SECONDS = 5
@@ -60,6 +61,7 @@ class Worker:
             on_met=self._planner.look_again,
         )
         self._hand_over = HandOver(settings, self._ledger, clock.now_ms)
+        self._reporting = Reporting(settings, self._ledger)
         self._stopping = asyncio.Event()
         sealer = Sealer.from_key_file(settings.key_path)
         self._means = Means(
@@ -72,8 +74,9 @@ class Worker:
             stopping=self._stopping,
             caller=BotCaller(self._sender, sealer, seconds=settings.bot_timeout),
             renderer=renderer,
-            on_gone=self._planner.look_again,
+            on_disabled=self._planner.look_again,
             on_answer=self._hand_over.wake,
+            on_report=self._reporting.wake,
         )
         self._pusher = Pusher(
             PushMeans(
@@ -122,6 +125,7 @@ class Worker:
             asyncio.create_task(self._beat(), name="heartbeat"),
             asyncio.create_task(self._hand_over.run(), name="answers"),
             asyncio.create_task(pruning.run(self._ledger, self._clock.now_ms, self._stopping), name="pruning"),
+            asyncio.create_task(self._reporting.run(), name="reports"),
             asyncio.create_task(self._failed.get(), name="failures"),
         ]
         stopped = asyncio.create_task(self._stopping.wait())

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from campfire.api import schemas
 from campfire.api.auth import authenticated
+from campfire.api.hops import hops_of
 from campfire.api.keys import ENGINE
 from campfire.api.message_views import boost_view
 from campfire.api.messages import required_state
@@ -19,11 +20,14 @@ from projections.queries.details import BoostRow, boost_by_id
 async def add_boost(request: web.Request) -> web.Response:
     actor = authenticated(request)
     wanted = await body_of(request, schemas.AddBoost)
-    boost, _ = await give_boost(request.app[ENGINE], request.match_info["message_id"], wanted.content, actor.user_id)
+    message_id, hops = request.match_info["message_id"], hops_of(request)
+    boost, _ = await give_boost(request.app[ENGINE], message_id, wanted.content, actor.user_id, hops=hops)
     return answer(boost_view(boost), 201)
 
 
-async def give_boost(engine: Engine, message_id: str, content: str, actor_id: str) -> tuple[BoostRow, int]:
+async def give_boost(
+    engine: Engine, message_id: str, content: str, actor_id: str, *, hops: int = 0
+) -> tuple[BoostRow, int]:
     """The new boost, and its position. Raises what `decide_boost` raises."""
     message = await required_state(engine, message_id)
     [recorded] = await engine.perform(
@@ -33,6 +37,7 @@ async def give_boost(engine: Engine, message_id: str, content: str, actor_id: st
             boost_id=engine.new_id(),
             content=content,
             actor_id=actor_id,
+            hops=hops,
             at=engine.clock.now_ms(),
         )
     )

@@ -1,5 +1,6 @@
 """What bots answered when they were called: the outbox worker hands it over, and the bot says it in the room."""
 
+import asyncio
 import contextlib
 
 import msgspec
@@ -10,6 +11,8 @@ from campfire.api.posting import post_message
 from campfire.api.uploads import described, of_body
 from campfire.domain import ids
 from campfire.domain.errors import MessageNotFound
+from campfire.domain.events import MessagePosted
+from campfire.domain.hops import LARGEST
 from campfire.domain.uploads import upload_finished
 from campfire.engine import Engine
 from campfire.eventlog.errors import VersionConflict
@@ -41,11 +44,20 @@ async def take_answer(request: web.Request) -> web.Response:
         overflow="truncate",
         uploads=() if file_name is None else [await _file(request, engine, answer_id, bot_id, file_name)],
         calls_bots=False,
+        hops=await _hops(engine, called.id),
     )
     return web.Response(
         body=msgspec.json.encode({"message_id": message.id, "duplicate": message.duplicate}),
         content_type="application/json",
     )
+
+
+async def _hops(engine: Engine, message_id: str) -> int:
+    """An answer is one further away than what it answers."""
+    stream = await asyncio.to_thread(engine.reader.read_stream, message_id)
+    asked = stream[0].event
+    assert isinstance(asked, MessagePosted)
+    return min(asked.hops + 1, LARGEST)
 
 
 async def _file(request: web.Request, engine: Engine, answer_id: str, bot_id: str, name: str) -> str:

@@ -12,6 +12,7 @@ from aiohttp import web
 from campfire.api import push_control
 from campfire.api.bot_answers import take_answer
 from campfire.api.keys import BLOBS, BODY_SECONDS, ENGINE, REQUEST_ID, SCRUBBER
+from campfire.api.outbox_reports import take_report
 from campfire.api.problems import problem_from, problem_response
 from campfire.exports.steps import Step
 from campfire.exports.taking import take
@@ -122,6 +123,7 @@ def build_control_app(app: web.Application) -> web.Application:
     control[IMPORTERS] = {}
     control.router.add_get("/status", status)
     control.router.add_post(REQUESTS_PATH, take_outbox_request)
+    control.router.add_post("/outbox/reports", take_report)
     control.router.add_post("/bots/answers", take_answer)
     control.router.add_post("/import", import_lines)
     control.router.add_post("/import/blob", import_blob)

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from campfire.api import schemas
 from campfire.api.auth import authenticated
+from campfire.api.hops import hops_of
 from campfire.api.keys import ENGINE
 from campfire.api.message_views import message_view, message_views
 from campfire.api.posting import post_message
@@ -41,6 +42,7 @@ async def post(request: web.Request) -> web.Response:
         overflow=wanted.overflow,
         reply_to=wanted.reply_to,
         uploads=wanted.uploads,
+        hops=hops_of(request),
     )
     return answer(message, 200 if message.duplicate else 201)
 
@@ -78,6 +80,7 @@ async def edit_message(request: web.Request) -> web.Response:
     actor = authenticated(request)
     engine = request.app[ENGINE]
     wanted = await body_of(request, schemas.EditMessage)
+    hops = hops_of(request)
     message_id = request.match_info["message_id"]
     await change_message(
         engine,
@@ -88,6 +91,7 @@ async def edit_message(request: web.Request) -> web.Response:
             actor_id=actor.user_id,
             body=wanted.body,
             truncate=wanted.overflow == "truncate",
+            hops=hops,
             at=engine.clock.now_ms(),
         ),
     )

@@ -35,6 +35,7 @@ async def post_message(
     reply_to: str | None = None,
     uploads: Sequence[str] = (),
     calls_bots: bool = True,
+    hops: int = 0,
 ) -> Message:
     """Post, or return the first result of the same post with `duplicate` set. See `decide_post`.
 
@@ -58,6 +59,7 @@ async def post_message(
             uploads=files,
             truncate=truncate,
             calls_bots=calls_bots,
+            hops=hops,
             at=engine.clock.now_ms(),
         )
     except (RoomArchivedError, MessageNotFound, UploadNotFound):

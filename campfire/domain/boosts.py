@@ -28,7 +28,7 @@ class BoostState(msgspec.Struct, frozen=True):
 
 
 def decide_boost(
-    directory: Directory, message: MessageState, *, boost_id: str, content: str, actor_id: str, at: int
+    directory: Directory, message: MessageState, *, boost_id: str, content: str, actor_id: str, hops: int = 0, at: int
 ) -> list[NewEvent]:
     """Boost a message that one can read. Raises `MessageNotFound`, `RoomAccessDenied`, `ValidationFailed`."""
     readable_room(directory, message.room_id, actor_id)
@@ -42,6 +42,7 @@ def decide_boost(
         by=actor_id,
         by_name=directory.users[actor_id].name,
         content=_clean(content),
+        hops=hops,
     )
     return [NewEvent(boost_id, 1, added)]
 

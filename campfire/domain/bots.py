@@ -173,6 +173,7 @@ def _called(
         user_number=author.position,
         user_name=author.name,
         command=command,
+        hops=posted.hops,
     )
 
 

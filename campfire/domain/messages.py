@@ -88,6 +88,7 @@ def decide_post(
     uploads: Sequence[UploadState] = (),
     truncate: bool = False,
     calls_bots: bool = True,
+    hops: int = 0,
     at: int,
 ) -> list[NewEvent]:
     """Post to a room that the author is a member of. The stream's first version makes a repeat a conflict.
@@ -126,6 +127,7 @@ def decide_post(
         reply_to=None if reply_to is None else reply_to.id,
         thread_id=None if reply_to is None else reply_to.thread_id or reply_to.id,
         attachments=attachments,
+        hops=hops,
     )
     return [
         NewEvent(message_id, 1, posted),
@@ -135,7 +137,14 @@ def decide_post(
 
 
 def decide_edit(
-    directory: Directory, message: MessageState, *, actor_id: str, body: str, truncate: bool = False, at: int
+    directory: Directory,
+    message: MessageState,
+    *,
+    actor_id: str,
+    body: str,
+    truncate: bool = False,
+    hops: int = 0,
+    at: int,
 ) -> list[NewEvent]:
     """Replace the body; its author and administrators may. The same body again changes nothing.
 
@@ -153,6 +162,7 @@ def decide_edit(
         body=kept,
         original_length=original_length,
         mentions=find_mentions(directory, directory.room(message.room_id), kept),
+        hops=hops,
     )
     return [NewEvent(message.id, message.version + 1, edited)]
 

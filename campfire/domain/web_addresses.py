@@ -1,6 +1,6 @@
 """Addresses of other people's services, as far as they can be judged without going there."""
 
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from campfire.domain.errors import refused
 
@@ -24,3 +24,12 @@ def require_usable_url(url: str, field: str) -> None:
         raise refused(field, "names no host")
     if parts.username is not None or parts.password is not None:
         raise refused(field, "must not hold a user name or password")
+
+
+def address_shown(url: str) -> str:
+    """A URL for people to read: without what may be a secret in it (user, password, query, fragment)."""
+    try:
+        parts = urlsplit(url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    except ValueError:
+        return "an address that cannot be read"

@@ -12,12 +12,12 @@ from aiohttp import web
 from outbox_support.bots import BotChat
 from outbox_support.chat import Chat
 from outbox_support.lines import Lines
+from outbox_support.push import LateClock
 from outbox_support.sink import Sink, ok
 from outbox_support.stream import has_caught_up, move
 from query_plans_support.plans import Excused, all_objections
 from query_plans_support.recording import ROOT, Recording
 
-from campfire.clock import SystemClock
 from campfire.config import Settings
 from campfire.domain.events import (
     DeliveriesDropped,
@@ -40,14 +40,14 @@ from campfire.domain.messages import MessageState, decide_delete
 from campfire.domain.people import decide_deactivate
 from campfire.domain.webhook_operations import LetterChoice
 from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret
-from outbox import deliveries, facts, letters, queueing
+from outbox import deliveries, facts, letters, queueing, reports
 from outbox.history import deliveries_of
 from outbox.ledger import Ledger
 from outbox.letters import dead_letters
 from outbox.lines import due_before, first_in_line
 from outbox.previews import count_in_range
 from outbox.push.schema import SCHEMA as PUSH_SCHEMA
-from outbox.queries import witness_of
+from outbox.queries import rows_of, witness_of
 from outbox.schema import MIGRATIONS, SCHEMA
 from outbox.status import OutboxStatus, outbox_status
 from outbox.worker import Worker
@@ -98,6 +98,7 @@ WATCHED = [
         "worker",
     )
 ]
+WATCHED += [ROOT / "outbox" / f"{name}.py" for name in ("health", "reports")]
 
 
 async def refuse(_request: web.Request) -> web.StreamResponse:
@@ -121,7 +122,8 @@ class Outbox:
             webhook_retry_schedule=(0.01,),
             webhook_breaker_seconds=0.01,
         )
-        self.worker = Worker(settings, SystemClock())
+        self.clock = LateClock()
+        self.worker = Worker(settings, self.clock)
 
     async def until(self, reached: Callable[[OutboxStatus], bool]) -> None:
         async with asyncio.timeout(60):
@@ -131,6 +133,8 @@ class Outbox:
     async def live_through_everything(self) -> None:
         """Delivered, refused, replayed, signed anew, deleted, sent again from the start, gone, and removed."""
         chat, engine = self.chat, self.chat.engine
+        bots = BotChat(chat)
+        await bots.open_control()
         webhook_id = await chat.add_webhook(self.sink.url)
         posted = await chat.post("arrives")
         await self.until(lambda status: status.delivered == 1)
@@ -148,6 +152,7 @@ class Outbox:
         await self.until(lambda status: status.dead == 1)
         await self._drop(webhook_id)
         self.sink.answer = ok
+        await self._recover_from_a_long_outage()
         sealed = engine.sealer.seal("whsec_" + "A" * 43 + "=")
         await engine.perform(
             lambda: decide_rotate_secret(
@@ -166,7 +171,7 @@ class Outbox:
             lambda: decide_delete_webhook(engine.directory, webhook_id=webhook_id, actor_id=chat.user_id, at=1)
         )
         await self.until(lambda status: status.endpoints == [])
-        await self._call_a_bot()
+        await self._call_a_bot(bots)
 
     def _look(self, webhook_id: str, letter_id: str) -> None:
         """Everything that somebody may ask of the outbox while it has a dead letter."""
@@ -189,16 +194,27 @@ class Outbox:
         await self.chat.engine.append([NewEvent(replay_stream("d1"), 1, dropped)])
         await self.until(lambda status: status.dead == 0)
 
-    async def _call_a_bot(self) -> None:
+    async def _recover_from_a_long_outage(self) -> None:
+        """Told of after half a day, and again when it is over."""
+        self.sink.answer = refuse
+        await self.chat.post("fails")
+        await self.until(lambda status: status.dead == 1)
+        self.clock.late_by_ms = 12 * 3_600_000
+        await self.chat.post("fails half a day later")
+        await self.until(lambda status: status.dead == 2)
+        self.sink.answer = ok
+        await self.chat.post("arrives again")
+        await self.until(lambda status: status.delivered == 3)
+
+    async def _call_a_bot(self, bots: BotChat) -> None:
         """It answers, leaves the room, and is gone."""
         chat, engine = self.chat, self.chat.engine
-        bots = BotChat(chat)
-        await bots.open_control()
         self.sink.answer = ok
         bot_id = await bots.add_bot("Deployer", self.sink.url)
         await bots.post("@Deployer go")
         await bots.until_said(1)
         await self.until(lambda status: status.answers.waiting == 0)
+        await self.until(lambda _: not rows_of(self.path, reports.NEXT_WAITING, (-1, "")))
         await bots.close_control()
         await engine.perform(
             lambda: decide_remove_member(

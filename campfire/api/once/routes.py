@@ -7,6 +7,7 @@ from aiohttp import web
 
 from campfire.api.auth import bot_by_key
 from campfire.api.boosts import give_boost, take_boost_back
+from campfire.api.hops import hops_of
 from campfire.api.keys import ENGINE
 from campfire.api.message_views import boost_view, message_view, message_views
 from campfire.api.messages import change_message
@@ -50,7 +51,7 @@ async def list_messages(request: web.Request) -> web.Response:
 async def post(request: web.Request) -> web.Response:
     """The body is the text, whatever type it says it is of; or a form with a file, and a text beside it."""
     bot_id, room = _caller(request)
-    engine = request.app[ENGINE]
+    engine, hops = request.app[ENGINE], hops_of(request)
     if request.content_type == "multipart/form-data":
         form = await receive_form(request, "attachment", _TEXT_PARTS)
     else:
@@ -65,6 +66,7 @@ async def post(request: web.Request) -> web.Response:
         client_message_id=None,
         overflow="truncate",  # there, a text may have any length
         uploads=[] if form.attachment is None else [form.attachment.id],
+        hops=hops,
     )
     location = f"{origin_of(request)}/messages/{posted.position}"
     return web.Response(status=201, headers={"Location": location})
@@ -74,12 +76,12 @@ async def edit(request: web.Request) -> web.Response:
     bot_id, room = _caller(request)
     engine = request.app[ENGINE]
     row = await _message(request, room)
-    text = await _text(request)
+    text, hops = await _text(request), hops_of(request)
     await change_message(
         engine,
         row.id,
         lambda message: decide_edit(
-            engine.directory, message, actor_id=bot_id, body=text, truncate=True, at=engine.clock.now_ms()
+            engine.directory, message, actor_id=bot_id, body=text, truncate=True, hops=hops, at=engine.clock.now_ms()
         ),
     )
     row = await _message(request, room)
@@ -101,7 +103,8 @@ async def delete(request: web.Request) -> web.Response:
 async def add_boost(request: web.Request) -> web.Response:
     bot_id, room = _caller(request)
     row = await _message(request, room)
-    boost, position = await give_boost(request.app[ENGINE], row.id, await _text(request), bot_id)
+    content, hops = await _text(request), hops_of(request)
+    boost, position = await give_boost(request.app[ENGINE], row.id, content, bot_id, hops=hops)
     shown = boost_shape(request, room, message_number=row.position, number=position, boost=boost_view(boost))
     return answer(shown, 201)
 

@@ -68,3 +68,4 @@ class BotCalled(Event, frozen=True, kw_only=True, omit_defaults=True):
     user_number: int
     user_name: str
     command: str | None = None
+    hops: int = 0

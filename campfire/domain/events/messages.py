@@ -13,7 +13,7 @@ class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True):
     `author_name` is the name at that moment, so that the event can be shown and sent by itself.
     `original_length` (characters) is set when the body was cut to the limit on request. A reply names
     the message that it answers and the first message of their thread. `scrubbed`: what was said is gone
-    for good, and this is what a scrub left in its place.
+    for good, and this is what a scrub left in its place. `hops`: see `campfire.domain.hops`.
     """
 
     topic: ClassVar[str] = "message.posted"
@@ -31,6 +31,7 @@ class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True):
     attachments: tuple[Attachment, ...] = ()
     origin: Origin = "live"
     scrubbed: bool = False
+    hops: int = 0
 
 
 class MessageEdited(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,6 +47,7 @@ class MessageEdited(Event, frozen=True, kw_only=True, omit_defaults=True):
     mentions: tuple[Mention, ...] = ()
     scrubbed: bool = False
     origin: Origin = "live"
+    hops: int = 0
 
 
 class MessageDeleted(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -155,6 +157,7 @@ class BoostAdded(Event, frozen=True, kw_only=True, omit_defaults=True):
     by_name: str
     content: str
     origin: Origin = "live"
+    hops: int = 0
 
 
 class BoostRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):

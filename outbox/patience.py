@@ -1,0 +1,31 @@
+"""Going on until the server, which may be down for a while, has taken all that waits for it."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+
+import backoff
+
+_LONGEST_WAIT = 10.0
+
+
+async def go_on(hand_over_all: Callable[[], Awaitable[bool]], woken: asyncio.Event) -> None:
+    """Hand over for ever: all that waits, then again once `woken`.
+
+    `hand_over_all` says False if something is to be tried again: then in a moment, which grows to ten seconds.
+    """
+    waits = _waits()
+    while True:
+        woken.clear()
+        if await hand_over_all():
+            waits = _waits()
+            await woken.wait()
+        else:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), next(waits))
+
+
+def _waits() -> Iterator[float]:
+    waits = backoff.expo(factor=0.2, max_value=_LONGEST_WAIT)
+    next(waits)  # the package's generators begin with an empty step
+    return waits
