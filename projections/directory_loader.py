@@ -178,7 +178,7 @@ def _load_webhooks(directory: Directory, connection: sqlite3.Connection) -> None
                 failing_since=row[10],
                 public_key=row[11],
                 pull_key_hash=row[12],
-                previous_valid_until=row[13],
+                previous_valid_until=msgspec.json.decode(row[13], type=tuple[int, ...]),
                 version=row[14],
             )
         )

@@ -18,6 +18,7 @@ from campfire.domain.events import (
     WebhookSecretRotated,
     WebhookTested,
 )
+from campfire.domain.webhook_rotation import still_valid
 from projections.projection import Projection, each
 
 SCHEMA = """
@@ -33,7 +34,7 @@ CREATE TABLE webhooks (
     failing_since        INTEGER,
     public_key           TEXT,
     pull_key_hash        TEXT,
-    previous_valid_until INTEGER,
+    previous_valid_until TEXT    NOT NULL DEFAULT '[]', -- JSON array, of each secret before the present one
     created_by           TEXT    NOT NULL,
     created_at           INTEGER NOT NULL,
     version              INTEGER NOT NULL
@@ -77,10 +78,18 @@ def _wanted(event: WebhookCreated | WebhookChanged) -> tuple[str, str, str | Non
 
 
 def _rotated(connection: sqlite3.Connection, event: WebhookSecretRotated, recorded: RecordedEvent) -> None:
+    rows = connection.execute("SELECT previous_valid_until FROM webhooks WHERE id = ?", (event.webhook_id,))
+    untils = [until for [known] in rows for until in msgspec.json.decode(known, type=list[int])]
     connection.execute(
         "UPDATE webhooks SET previous_valid_until = ?, public_key = ?, pull_key_hash = COALESCE(?, pull_key_hash),"
         " version = ? WHERE id = ?",
-        (event.previous_valid_until, event.public_key, event.pull_key_hash, recorded.version, event.webhook_id),
+        (
+            msgspec.json.encode(still_valid(untils, event)).decode(),
+            event.public_key,
+            event.pull_key_hash,
+            recorded.version,
+            event.webhook_id,
+        ),
     )
 
 

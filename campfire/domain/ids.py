@@ -149,3 +149,8 @@ def replay_stream(replay_id: str) -> str:
 def letters_request_id(deed: str, choice: str) -> str:
     """The id of a request about dead letters that is named by nothing but what it chooses."""
     return _derived("letters", deed, choice)
+
+
+def cursor_move_id(webhook_id: str, kind: str, name: str) -> str:
+    """The id of one move of one endpoint's cursor; asked for again it is the same."""
+    return _derived("cursor-move", webhook_id, kind, name)

@@ -112,7 +112,7 @@ class RoomState(msgspec.Struct):
 class WebhookState(msgspec.Struct):
     """An endpoint. `detail` says why it is disabled; `failing_since` is set while the outbox reports it as failing.
 
-    Its secrets are known to the outbox alone.
+    Its secrets are known to the outbox alone; here is only, of each before the present one, until when it signs.
     """
 
     id: str
@@ -128,7 +128,7 @@ class WebhookState(msgspec.Struct):
     failing_since: int | None = None
     public_key: str | None = None
     pull_key_hash: str | None = None
-    previous_valid_until: int | None = None
+    previous_valid_until: tuple[int, ...] = ()
     version: int = 1
 
 

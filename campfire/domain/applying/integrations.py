@@ -5,6 +5,7 @@ from campfire.domain.applying.appliers import Appliers
 from campfire.domain.directory import Directory
 from campfire.domain.events import RecordedEvent
 from campfire.domain.states import BotState, ImportState, WebhookState
+from campfire.domain.webhook_rotation import still_valid
 
 
 def _webhook_created(directory: Directory, event: happened.WebhookCreated, recorded: RecordedEvent) -> None:
@@ -29,7 +30,7 @@ def _webhook_secret_rotated(
     directory: Directory, event: happened.WebhookSecretRotated, recorded: RecordedEvent
 ) -> None:
     webhook = directory.webhooks[event.webhook_id]
-    webhook.previous_valid_until = event.previous_valid_until
+    webhook.previous_valid_until = still_valid(webhook.previous_valid_until, event)
     webhook.public_key = event.public_key
     webhook.pull_key_hash = event.pull_key_hash or webhook.pull_key_hash
     webhook.version = recorded.version
