@@ -131,6 +131,13 @@ CATALOGUE: dict[str, ErrorKind] = _kinds(
     ErrorKind("SESSION_NOT_FOUND", 404, "There is no such session", False, "It may have ended already."),
     ErrorKind("WEBHOOK_NOT_FOUND", 404, "There is no such webhook", False, "It may have been deleted."),
     ErrorKind(
+        "PULL_KEY_INVALID",
+        401,
+        "This key opens no such endpoint",
+        False,
+        "Check the endpoint's id and its key (whpull_...); an administrator can make another by rotating the secret.",
+    ),
+    ErrorKind(
         "PUSH_SUBSCRIPTION_NOT_FOUND",
         404,
         "There is no such device of yours",

@@ -2,12 +2,25 @@
 
 import secrets
 from base64 import b64encode
+from typing import Literal
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from campfire.tokens import new_token
 
 PULL_KEY_PREFIX = "whpull_"
+
+Signature = Literal["v1", "v1a"]
+"""A secret that both sides know (HMAC-SHA256), or a key of which the receiver has the public half (ed25519)."""
+
+
+class SigningKeys(msgspec.Struct, frozen=True):
+    """`signs` is to be sealed; `secret` is what the receiver is told of it, once, or None if `public_key` is all."""
+
+    signs: str
+    secret: str | None
+    public_key: str | None
 
 
 def new_secret() -> str:
@@ -20,6 +33,15 @@ def new_key_pair() -> tuple[str, str]:
     key = Ed25519PrivateKey.generate()
     private, public = key.private_bytes_raw(), key.public_key().public_bytes_raw()
     return "whsk_" + b64encode(private).decode(), "whpk_" + b64encode(public).decode()
+
+
+def new_signing_keys(signature: Signature) -> SigningKeys:
+    """Draw what an endpoint's deliveries are signed with from now on."""
+    if signature == "v1":
+        secret = new_secret()
+        return SigningKeys(secret, secret, None)
+    private, public = new_key_pair()
+    return SigningKeys(private, None, public)
 
 
 def new_pull_key() -> str:

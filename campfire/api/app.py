@@ -17,6 +17,7 @@ from campfire.api import (
     bots,
     deliveries,
     docs_page,
+    endpoints,
     exports,
     health,
     link_previews,
@@ -54,6 +55,7 @@ from campfire.api.keys import (
     HUB,
     LINK_PREVIEWER,
     PASSWORDS,
+    PULLS,
     RATE_LIMITER,
     REMOVER,
     SCRUBBER,
@@ -127,6 +129,7 @@ ROUTES: tuple[Route, ...] = (
     *searches.ROUTES,
     *deliveries.ROUTES,
     *webhooks.ROUTES,
+    *endpoints.ROUTES,
     *bots.ROUTES,
     *push.ROUTES,
     _FEED,
@@ -150,6 +153,7 @@ def build_app(engine: Engine, hub: FeedHub, *, body_seconds: float = 60) -> web.
     app[HUB] = hub
     app[ACTIVITY] = Activity(engine, hub)
     app[PASSWORDS] = Passwords()
+    app[PULLS] = endpoints.Pulls()
     app[BLOBS] = BlobStore(engine.settings.blobs_path)
     app[THUMBNAILS] = Thumbnails()
     app[EXPORTS] = exports.Exports(engine.settings)

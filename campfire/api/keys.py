@@ -11,6 +11,7 @@ from campfire.housekeeping.remover import Remover
 from campfire.housekeeping.scrubber import Scrubber
 
 if TYPE_CHECKING:
+    from campfire.api.endpoints import Pulls
     from campfire.api.exports import Exports
     from campfire.api.feed.activity import Activity
     from campfire.api.feed.hub import FeedHub
@@ -30,6 +31,7 @@ EXPORTS: "web.AppKey[Exports]" = web.AppKey("exports")
 REMOVER = web.AppKey("remover", Remover)
 LINK_PREVIEWER: "web.AppKey[LinkPreviewer]" = web.AppKey("link_previewer")
 SCRUBBER = web.AppKey("scrubber", Scrubber)
+PULLS: "web.AppKey[Pulls]" = web.AppKey("pulls")
 BODY_SECONDS = web.AppKey("body_seconds", float)
 
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -56,14 +56,15 @@ def _operation(route: Route, ref: dict[Any, Any]) -> dict[str, Any]:
         "security": [{"bearer": []}, {"cookie": []}] if route.signed_in else [],
     }
     if route.body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": ref[route.body]}}}
+        content = {"application/json": {"schema": ref[route.body]}}
+        operation["requestBody"] = {"required": not route.body_optional, "content": content}
     if route.takes_file:
         binary = {"schema": {"type": "string", "format": "binary"}}
         operation["requestBody"] = {"required": True, "content": {"application/octet-stream": binary}}
     for media_type in route.gives:
         for status in map(str, filter(_is_success, route.answers)):
-            content = operation["responses"][status].setdefault("content", {})
-            content[media_type] = {"schema": {"type": "string", "format": "binary"}}
+            given = operation["responses"][status].setdefault("content", {})
+            given[media_type] = {"schema": {"type": "string", "format": "binary"}}
     if route.event_stream:
         operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     if route.client_frames is not None:

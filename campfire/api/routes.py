@@ -38,9 +38,9 @@ class Query:
 class Route:
     """One method at one address. `answers` maps status codes to the shape of the body (None: no body).
 
-    `event_stream`: the same comes as Server-Sent Events if asked for. `client_frames`: what may be
-    said over the WebSocket that this opens. `takes_file`: the body is a file. `gives`: the answer is no
-    JSON but of these media types.
+    `body_optional`: none at all is `{}`. `event_stream`: the same comes as Server-Sent Events if asked for.
+    `client_frames`: what may be said over the WebSocket that this opens. `takes_file`: the body is a file.
+    `gives`: the answer is no JSON but of these media types.
     """
 
     method: str
@@ -49,6 +49,7 @@ class Route:
     summary: str
     answers: dict[int, type[Answer] | None]
     body: type[Request] | None = None
+    body_optional: bool = False
     queries: tuple[Query, ...] = ()
     signed_in: bool = True
     errors: tuple[str, ...] = field(default=())
@@ -65,6 +66,11 @@ async def body_of(request: web.Request, shape: type[AnyRequest]) -> AnyRequest:
         decode = _decoders[shape] = msgspec.json.Decoder(shape).decode
     decoded: AnyRequest = decode(await raw_body(request))
     return decoded
+
+
+async def optional_body_of(request: web.Request, shape: type[AnyRequest]) -> AnyRequest:
+    """As `body_of`; nothing at all stands for `{}`."""
+    return await body_of(request, shape) if request.body_exists else shape()
 
 
 async def raw_body(request: web.Request) -> bytes:

@@ -35,15 +35,15 @@ def require_usable_filter(conditions: Sequence[Condition]) -> None:
         field, value = condition.field, condition.value
         if len(field) > MAX_FIELD or not _FIELD.fullmatch(field):
             raise refused(
-                f"filter.{number}.field",
+                f"filter[{number}].field",
                 f"must be names of a to z, 0 to 9 and _ with dots between, at most {MAX_FIELD} characters",
             )
         if isinstance(value, str) and len(value) > MAX_TEXT:
-            raise refused(f"filter.{number}.value", f"must have at most {MAX_TEXT} characters")
+            raise refused(f"filter[{number}].value", f"must have at most {MAX_TEXT} characters")
         if isinstance(value, int) and abs(value) > MAX_NUMBER:
-            raise refused(f"filter.{number}.value", f"must be a number from -{MAX_NUMBER} to {MAX_NUMBER}")
+            raise refused(f"filter[{number}].value", f"must be a number from -{MAX_NUMBER} to {MAX_NUMBER}")
         if condition.is_ in _OF_TEXTS and not isinstance(value, str):
-            raise refused(f"filter.{number}.value", f"must be a text for {condition.is_}")
+            raise refused(f"filter[{number}].value", f"must be a text for {condition.is_}")
 
 
 def _holds(condition: Condition, found: Any) -> bool:

@@ -7,7 +7,6 @@ holds either nothing still, or all of it.
 import os
 import shutil
 import sqlite3
-from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from pathlib import Path
@@ -33,6 +32,7 @@ from campfire.exports.progress import Progress
 from campfire.exports.reading import Archive, unusable
 from campfire.push_keys import new_key_pair
 from campfire.sealing import Sealer
+from campfire.webhook_secrets import new_secret, new_signing_keys
 from projections.rebuild import rebuild_beside, swap_in
 
 _AT_ONCE = 1_000
@@ -153,9 +153,12 @@ def _resealed(event: Event, sealer: Sealer) -> Event | None:
     if isinstance(event, happened.PushKeyMade):  # browsers subscribe for the new one by themselves
         public, private = new_key_pair()
         return msgspec.structs.replace(event, public_key=public, sealed_private_key=sealer.seal(private))
+    if isinstance(event, happened.WebhookCreated | happened.WebhookSecretRotated):  # and nobody has a key to pull with
+        keys = new_signing_keys("v1" if event.public_key is None else "v1a")
+        sealed = sealer.seal(keys.signs)
+        return msgspec.structs.replace(event, sealed_secret=sealed, public_key=keys.public_key, pull_key_hash=None)
     # In the form of a webhook's signing secret, which does for a token as well: it is random.
-    secret = "whsec_" + b64encode(os.urandom(32)).decode()
-    return msgspec.structs.replace(event, **{name: sealer.seal(secret) for name in lost})
+    return msgspec.structs.replace(event, **{name: sealer.seal(new_secret()) for name in lost})
 
 
 def _prove(events: Path, read_models: Path) -> None:

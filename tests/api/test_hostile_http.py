@@ -155,6 +155,7 @@ async def test_no_described_request_makes_the_server_fail(
         "message_number": str(message["position"]),
         "webhook_id": webhook_id,
         "path.delivery_id": (await plant_dead_letters(chat.engine.settings.outbox_path, webhook_id, 1))[0],
+        "endpoint_id": (await ada.post("/api/v1/webhooks", webhook)).json["id"],
         "subscription_id": (await ada.put("/api/v1/me/push-subscriptions", SUBSCRIPTION)).json["id"],
         "user_id": bob.user["id"],
         "attachment_id": image["id"],

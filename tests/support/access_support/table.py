@@ -39,6 +39,7 @@ _MYSELF = "/api/v1/users/{me}"
 _FILE = "/api/v1/attachments/{attachment_id}"
 _BOT = "/api/v1/bots/{bot_id}"
 _HOOK = "/api/v1/webhooks/{webhook_id}"
+_ENDPOINT = "/api/v1/endpoints/{endpoint_id}"
 _DEVICES = "/api/v1/me/push-subscriptions"
 _DEVICE = f"{_DEVICES}/{{subscription_id}}"
 _OWN_DEVICE = f"{_DEVICES}/{{own_device}}"
@@ -231,6 +232,9 @@ ACCOUNT = (
     Row("GET /api/v1/webhooks", ADMINISTRATORS),
     Row(f"GET {_HOOK}", ADMINISTRATORS),
     Row(f"DELETE {_HOOK}", ADMINISTRATORS),
+    Row(f"PATCH {_HOOK}", ADMINISTRATORS, body={"events": ["message.edited"]}),
+    Row(f"POST {_HOOK}/pause", ADMINISTRATORS),
+    Row(f"POST {_HOOK}/resume", ADMINISTRATORS),
     Row(f"POST {_HOOK}/rotate-secret", ADMINISTRATORS),
     Row(f"POST {_HOOK}/test", ADMINISTRATORS),
     Row(f"GET {_HOOK}/deliveries", ADMINISTRATORS),
@@ -238,6 +242,10 @@ ACCOUNT = (
     Row("GET /api/v1/dead-letters", ADMINISTRATORS),
     Row("POST /api/v1/dead-letters/replay", ADMINISTRATORS, body={"all": True}),
     Row("POST /api/v1/dead-letters/drop", ADMINISTRATORS, body={"all": True, "reason": "old"}),
+    Row(f"POST {_HOOK}/cursor", ADMINISTRATORS, body={"after": 0}),
+    # The receiver's own key is no kind of person; tests/api/test_endpoint_stream.py has it.
+    Row(f"GET {_ENDPOINT}/events", ADMINISTRATORS),
+    Row(f"POST {_ENDPOINT}/cursor", ADMINISTRATORS, body={"after": 0}),
     Row("POST /api/v1/bots", ADMINISTRATORS, body={"name": "Bender"}),
     Row("GET /api/v1/bots", ADMINISTRATORS),
     Row(f"GET {_BOT}", ADMINISTRATORS),

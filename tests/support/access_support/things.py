@@ -259,6 +259,7 @@ async def _own_device(cell: Cell) -> str:
 
 THINGS: dict[str, Factory] = {
     "room_id": _closed_room,
+    "endpoint_id": _webhook,
     "own_room": _own_room,
     "open_room": _open_room,
     "direct_room": _direct_room,

@@ -1,0 +1,147 @@
+"""An endpoint's stream as it is pulled: the same deliveries under the same numbers, read-only."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from campfire.domain.events import Event
+from campfire.domain.public_view import public_view
+from campfire.errors import CampfireError
+from campfire.eventlog.errors import LogDamaged
+from campfire.eventlog.reader import LogReader
+from campfire.iso_times import iso_from_ms
+from outbox.queries import rows_of
+from outbox.rendering import body_of, tombstone_of
+
+MOST_BYTES = 1024 * 1024
+"""Of bodies on one page, about; the last one may go beyond."""
+
+MaySee = Callable[[str | None], bool]
+"""Whether the endpoint may (still) be told what happened in a room, or outside of all of them (None)."""
+
+encode = msgspec.json.Encoder().encode
+
+
+class Pulled(msgspec.Struct, frozen=True):
+    """One delivery: its `webhook-id`, and the body as it is signed when it is pushed."""
+
+    id: str
+    body: bytes
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A piece of a stream. `next` is the sequence that it ends at, `sequence` the last that there is.
+
+    Everything that the log holds up to position `planned_upto` has its place in the stream by now.
+    """
+
+    pulled: list[Pulled]
+    next: int
+    has_more: bool
+    sequence: int
+    planned_upto: int
+
+
+class Place(msgspec.Struct, frozen=True):
+    """How far a stream reaches; see `Page`."""
+
+    sequence: int
+    planned_upto: int
+
+
+class _Row(msgspec.Struct, frozen=True):
+    sequence: int
+    id: str
+    position: int
+    message_id: str | None
+    room_id: str | None
+    state: str
+
+
+def place_of(path: Path, reader: LogReader, endpoint_id: str) -> Place:
+    """How far an endpoint's stream reaches: nowhere while the worker has not run.
+
+    Raises `OUTBOX_UNREADABLE`, also for an outbox that followed another log: its positions mean nothing in this one.
+    """
+    rows = rows_of(
+        path,
+        "SELECT endpoints.sequence, endpoints.cursor, cursor.position, cursor.chain"
+        " FROM cursor LEFT JOIN endpoints ON endpoints.id = ?",
+        (endpoint_id,),
+    )
+    if not rows:
+        return Place(0, 0)
+    sequence, own, position, chain = rows[0]
+    if reader.chain_at(position) != chain:
+        raise CampfireError("OUTBOX_UNREADABLE", f"{path} has followed another log than {reader.epoch()}.")
+    return Place(sequence or 0, position if own is None else own)
+
+
+def page(path: Path, reader: LogReader, endpoint_id: str, *, after: int, limit: int, may_see: MaySee) -> Page:
+    """Up to `limit` deliveries of an endpoint with a sequence above `after`, fewer where they are long.
+
+    What was deleted, cancelled or is not for the endpoint any more is a tombstone, so that no number is missing.
+    Reads files: not for the event loop. Raises `OUTBOX_UNREADABLE`, and `LogDamaged` for an event that is missing.
+    """
+    place = place_of(path, reader, endpoint_id)  # first: whatever it promises is among the rows that are read next
+    found = rows_of(
+        path,
+        "SELECT sequence, id, position, message_id, room_id, state FROM deliveries"
+        " WHERE endpoint_id = ? AND sequence >= ? ORDER BY sequence LIMIT ?",
+        (endpoint_id, after, limit + 2),  # one before the page, whose id its first delivery names, and one after
+    )
+    rows = [_Row(*row) for row in found]
+    before = [row for row in rows if row.sequence == after]
+    wanted = rows[len(before) :][:limit]
+    pulled: list[Pulled] = []
+    size = 0
+    for each in _rendered(reader, [*before, *wanted], may_see, skip=len(before)):
+        pulled.append(each)
+        size += len(each.body)
+        if size >= MOST_BYTES:
+            break
+    last = wanted[len(pulled) - 1].sequence if pulled else after
+    return Page(
+        pulled=pulled,
+        next=last,
+        has_more=len(rows) - len(before) > len(pulled),
+        sequence=max([place.sequence, *(row.sequence for row in rows)]),
+        planned_upto=place.planned_upto,
+    )
+
+
+def _rendered(reader: LogReader, rows: list[_Row], may_see: MaySee, *, skip: int) -> Iterator[Pulled]:
+    """Each of `rows` but the first `skip`, when it is asked for."""
+    deleted = reader.deleted_messages({row.message_id for row in rows if row.message_id is not None})
+    for number, row in enumerate(rows[skip:], skip):
+        earlier = rows[number - 1] if number else None
+        previous_id = earlier.id if earlier is not None and earlier.sequence == row.sequence - 1 else None
+        yield Pulled(row.id, _body(reader, row, previous_id, row.message_id in deleted, may_see))
+
+
+def _body(reader: LogReader, row: _Row, previous_id: str | None, is_deleted: bool, may_see: MaySee) -> bytes:
+    events = reader.read(row.position - 1, 1, row.position)
+    if not events:
+        raise LogDamaged(row.position, "the event is missing")
+    event = events[0].event
+    if is_deleted:
+        return tombstone_of(event, row.sequence, previous_id, row.position)
+    if row.state == "cancelled" or not may_see(row.room_id):
+        return _cancelled(event, row, previous_id)
+    return body_of(event, row.sequence, previous_id, row.position)
+
+
+def _cancelled(event: Event, row: _Row, previous_id: str | None) -> bytes:
+    """The body of what is not for the endpoint any more, though it was deleted nowhere: its place, and no more."""
+    thing = (public_view(event) or {}).get("id")
+    return encode(
+        {
+            "type": event.topic,
+            "timestamp": iso_from_ms(event.at),
+            "sequence": row.sequence,
+            "previous_id": previous_id,
+            "position": row.position,
+            "data": {"id": thing, "room_id": row.room_id, "withdrawn": "cancelled"},
+        }
+    )
