@@ -44,10 +44,19 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """How far a stream reaches; see `Page`."""
+    """How far a stream reaches; see `Page`. An endpoint's own `cursor` goes on from `leap_from` at `leap_to`."""
 
     sequence: int
     planned_upto: int
+    cursor: int | None = None
+    leap_from: int | None = None
+    leap_to: int | None = None
+
+    def is_coming_to(self, position: int) -> bool:
+        """Whether the endpoint's own cursor has this position before it: what was cancelled there is put in line."""
+        if self.cursor is None or position <= self.cursor:
+            return False
+        return self.leap_from is None or self.leap_to is None or not self.leap_from < position <= self.leap_to
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -66,16 +75,16 @@ def place_of(path: Path, reader: LogReader, endpoint_id: str) -> Place:
     """
     rows = rows_of(
         path,
-        "SELECT endpoints.sequence, endpoints.cursor, cursor.position, cursor.chain"
+        "SELECT endpoints.sequence, cursor.position, cursor.chain, endpoints.cursor, leap_from, leap_to"
         " FROM cursor LEFT JOIN endpoints ON endpoints.id = ?",
         (endpoint_id,),
     )
     if not rows:
         return Place(0, 0)
-    sequence, own, position, chain = rows[0]
+    sequence, position, chain, own, leap_from, leap_to = rows[0]
     if reader.chain_at(position) != chain:
         raise CampfireError("OUTBOX_UNREADABLE", f"{path} has followed another log than {reader.epoch()}.")
-    return Place(sequence or 0, position if own is None else own)
+    return Place(sequence or 0, position if own is None else own, own, leap_from, leap_to)
 
 
 def page(path: Path, reader: LogReader, endpoint_id: str, *, after: int, limit: int, may_see: MaySee) -> Page:
@@ -96,7 +105,7 @@ def page(path: Path, reader: LogReader, endpoint_id: str, *, after: int, limit: 
     wanted = rows[len(before) :][:limit]
     pulled: list[Pulled] = []
     size = 0
-    for each in _rendered(reader, [*before, *wanted], may_see, skip=len(before)):
+    for each in _rendered(reader, place, [*before, *wanted], may_see, skip=len(before)):
         pulled.append(each)
         size += len(each.body)
         if size >= MOST_BYTES:
@@ -111,25 +120,27 @@ def page(path: Path, reader: LogReader, endpoint_id: str, *, after: int, limit: 
     )
 
 
-def _rendered(reader: LogReader, rows: list[_Row], may_see: MaySee, *, skip: int) -> Iterator[Pulled]:
+def _rendered(reader: LogReader, place: Place, rows: list[_Row], may_see: MaySee, *, skip: int) -> Iterator[Pulled]:
     """Each of `rows` but the first `skip`, when it is asked for."""
     deleted = reader.deleted_messages({row.message_id for row in rows if row.message_id is not None})
     for number, row in enumerate(rows[skip:], skip):
         earlier = rows[number - 1] if number else None
         previous_id = earlier.id if earlier is not None and earlier.sequence == row.sequence - 1 else None
-        yield Pulled(row.id, _body(reader, row, previous_id, row.message_id in deleted, may_see))
+        event = _event_at(reader, row.position)
+        if row.message_id in deleted:
+            body = tombstone_of(event, row.sequence, previous_id, row.position)
+        elif not may_see(row.room_id) or (row.state == "cancelled" and not place.is_coming_to(row.position)):
+            body = _cancelled(event, row, previous_id)
+        else:
+            body = body_of(event, row.sequence, previous_id, row.position)
+        yield Pulled(row.id, body)
 
 
-def _body(reader: LogReader, row: _Row, previous_id: str | None, is_deleted: bool, may_see: MaySee) -> bytes:
-    events = reader.read(row.position - 1, 1, row.position)
+def _event_at(reader: LogReader, position: int) -> Event:
+    events = reader.read(position - 1, 1, position)
     if not events:
-        raise LogDamaged(row.position, "the event is missing")
-    event = events[0].event
-    if is_deleted:
-        return tombstone_of(event, row.sequence, previous_id, row.position)
-    if row.state == "cancelled" or not may_see(row.room_id):
-        return _cancelled(event, row, previous_id)
-    return body_of(event, row.sequence, previous_id, row.position)
+        raise LogDamaged(position, "the event is missing")
+    return events[0].event
 
 
 def _cancelled(event: Event, row: _Row, previous_id: str | None) -> bytes:

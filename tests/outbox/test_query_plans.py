@@ -40,7 +40,7 @@ from campfire.domain.messages import MessageState, decide_delete
 from campfire.domain.people import decide_deactivate
 from campfire.domain.webhook_operations import LetterChoice
 from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret
-from outbox import deliveries, facts, letters, queueing, reports
+from outbox import deliveries, facts, letters, queueing, reports, stream
 from outbox.history import deliveries_of
 from outbox.ledger import Ledger
 from outbox.letters import dead_letters
@@ -94,6 +94,7 @@ WATCHED = [
         "queueing",
         "replays",
         "status",
+        "stream",
         "withdrawing",
         "worker",
     )
@@ -130,8 +131,8 @@ class Outbox:
             while (status := outbox_status(self.path, 0)) is None or not reached(status):
                 await asyncio.sleep(0.01)
 
-    async def live_through_everything(self) -> None:
-        """Delivered, refused, replayed, signed anew, deleted, sent again from the start, gone, and removed."""
+    async def live_through_everything(self) -> str:
+        """A webhook: delivered, refused, replayed, signed anew, deleted, sent again from the start, gone, and removed; return its id."""
         chat, engine = self.chat, self.chat.engine
         bots = BotChat(chat)
         await bots.open_control()
@@ -163,7 +164,7 @@ class Outbox:
         await engine.perform(lambda: decide_delete(engine.directory, message, actor_id=chat.user_id, at=1))
         await move(chat, webhook_id, 0)
         await self.until(lambda _status: has_caught_up(chat))
-        await self.until(lambda status: status.delivered == 3)
+        await self.until(lambda status: status.delivered == 6)
         self.sink.answer = gone
         await chat.post("nobody there")
         await self.until(lambda status: status.endpoints[0].state == "disabled")
@@ -172,6 +173,7 @@ class Outbox:
         )
         await self.until(lambda status: status.endpoints == [])
         await self._call_a_bot(bots)
+        return webhook_id
 
     def _look(self, webhook_id: str, letter_id: str) -> None:
         """Everything that somebody may ask of the outbox while it has a dead letter."""
@@ -277,11 +279,15 @@ async def test_every_statement_of_the_outbox_has_an_index(
         outbox = Outbox(chat, sink)
         running = asyncio.create_task(outbox.worker.run())
         try:
-            await outbox.live_through_everything()
+            webhook_id = await outbox.live_through_everything()
         finally:
             outbox.worker.stop()
             await running
         assert witness_of(outbox.path) is not None
+        pulled = stream.page(
+            outbox.path, chat.engine.reader, webhook_id, after=1, limit=10, may_see=lambda _room_id: True
+        )
+        assert pulled.pulled
         (tmp_path / "lines").mkdir()
         stand_in_line(Lines(tmp_path / "lines" / "outbox.db"))
     schema = sqlite3.connect(tmp_path / "schema.db")
