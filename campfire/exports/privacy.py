@@ -10,8 +10,8 @@ SECRETS: dict[type[Event], tuple[str, ...]] = {
     happened.SessionStarted: ("token_hash",),
     happened.SignInLinkMade: ("token_hash",),
     happened.BotKeySet: ("token_hash", "sealed_token"),
-    happened.WebhookCreated: ("sealed_secret", "pull_key_hash"),
-    happened.WebhookSecretRotated: ("sealed_secret", "pull_key_hash"),
+    happened.WebhookCreated: ("sealed_secret", "public_key", "pull_key_hash"),
+    happened.WebhookSecretRotated: ("sealed_secret", "public_key", "pull_key_hash"),
     happened.PushKeyMade: ("public_key", "sealed_private_key"),
     happened.PushSubscribed: ("endpoint_hash", "sealed"),
 }
@@ -140,7 +140,8 @@ def withheld(event: Event, stream_id: str, version: int) -> Event | None:
     fields = SECRETS.get(type(event))
     if fields is None:
         return None
-    return msgspec.structs.replace(event, **dict.fromkeys(fields, f"{WITHHELD}{stream_id}:{version}"))
+    there = [name for name in fields if getattr(event, name) is not None]
+    return msgspec.structs.replace(event, **dict.fromkeys(there, f"{WITHHELD}{stream_id}:{version}"))
 
 
 def as_imported(event: Event) -> Event:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from exports_support.content import (
     PASSWORD,
     admin_beside,
@@ -24,10 +25,11 @@ from exports_support.content import (
 )
 from projections_support.digests import digests
 
-from campfire.domain.events import WebhookCreated, WebhookSecretRotated
+from campfire.domain.events import WebhookCreated
 from campfire.eventlog.reader import LogReader
 from campfire.eventlog.verification import verify
 from campfire.housekeeping.scrubber import Scrubber
+from outbox import signing
 
 if TYPE_CHECKING:
     from tests.api.conftest import Chat, Client, OpenChat
@@ -55,10 +57,17 @@ async def fill_more(chat: "Chat", ada: "Client", bob: "Client", room: str) -> No
     await must(bob.delete(f"/api/v1/messages/{gone['id']}"))
     await must(ada.patch(f"/api/v1/rooms/{room}", {"name": "The Den"}))
     await must(ada.post(f"/api/v1/rooms/{room}/archive"))
-    await must(ada.post("/api/v1/webhooks", {"url": "https://example.com/hook", "events": ["message.posted"]}))
+    webhook = {"url": "https://example.com/hook", "events": ["message.posted"]}
+    await must(ada.post("/api/v1/webhooks", webhook))
+    await must(ada.post("/api/v1/webhooks", {**webhook, "signature": "v1a"}))
     await must(ada.post("/api/v1/me/transfers"))
     await must(ada.put("/api/v1/me/avatar", PICTURE))
     await must(bob.patch("/api/v1/me", {"name": "Robert", "bio": "keeps the lights on"}))
+
+
+def webhooks_made(chat: "Chat") -> list[WebhookCreated]:
+    history = chat.engine.reader.read(0, 9_999)
+    return [each.event for each in history if isinstance(each.event, WebhookCreated)]
 
 
 async def test_an_imported_account_is_the_same_account(
@@ -84,8 +93,9 @@ async def test_an_imported_account_is_the_same_account(
         assert await seen(same_ada, full.first_room) == before
         known = {"email": "bob@example.com", "password": PASSWORD}
         assert (await again.nobody().post("/api/v1/sessions", known)).status == 201
-        [webhook] = again.engine.directory.webhooks.values()
-        assert _secret(again, webhook.id).startswith("whsec_")
+        first, second = webhooks_made(again)
+        assert again.engine.sealer.open(first.sealed_secret).startswith("whsec_")
+        assert again.engine.sealer.open(second.sealed_secret).startswith("whsk_")
         assert await Scrubber(again.engine).sweep(at_once=True) == 1
         verify(again.engine.reader)
 
@@ -119,18 +129,15 @@ async def test_an_administrators_export_gives_the_account_without_its_secrets(
         assert (await again.nobody().post("/api/v1/sessions", withheld)).status == 401
         chosen = await again.nobody().post(f"/api/v1/password-resets/{link['token']}", {"password": "another good one"})
         assert chosen.status < 300, chosen.text
-        [webhook] = again.engine.directory.webhooks.values()
-        assert _secret(again, webhook.id).startswith("whsec_")
-
-
-def _secret(chat: "Chat", webhook_id: str) -> str:
-    """What a webhook signs with, as far as the log says."""
-    sealed = [
-        each.event.sealed_secret
-        for each in chat.engine.reader.read_stream(webhook_id)
-        if isinstance(each.event, WebhookCreated | WebhookSecretRotated)
-    ]
-    return chat.engine.sealer.open(sealed[-1])
+        first, second = webhooks_made(again)
+        assert again.engine.sealer.open(first.sealed_secret).startswith("whsec_")
+        # Another key, whose halves belong together; and nobody is let in by a mark that stands for a pull key.
+        private = again.engine.sealer.open(second.sealed_secret)
+        signature = signing.headers("m", 1, b"{}", [private])["webhook-signature"].removeprefix("v1a,")
+        public = b64decode((second.public_key or "").removeprefix("whpk_"))
+        Ed25519PublicKey.from_public_bytes(public).verify(b64decode(signature), b"m.1.{}")
+        assert second.public_key != webhooks_made(full)[1].public_key
+        assert [each.pull_key_hash for each in again.engine.directory.webhooks.values()] == [None, None]
 
 
 Damage = Callable[[Path], None]
