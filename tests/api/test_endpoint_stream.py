@@ -248,6 +248,15 @@ async def test_who_waits_is_answered_when_something_comes(scene: Scene, worker: 
         assert [data["body"] for data in data_of((await waiting)["events"])] == ["second"]
 
 
+async def test_a_server_that_stops_keeps_nobody_waiting(scene: Scene) -> None:
+    """Whoever waits is answered with what there is; the server need not sit out their time."""
+    endpoint = await scene.endpoint()
+    waiting = asyncio.create_task(endpoint.page("?wait=30"))
+    await scene.chat.hub.close()
+    async with asyncio.timeout(20):
+        assert (await waiting)["events"] == []
+
+
 async def test_a_wrong_key_learns_nothing(scene: Scene, worker: WorkerProcess) -> None:
     """Not even whether there is such an endpoint: each is answered to the letter the same."""
     mine, other = await scene.endpoint(), await scene.endpoint()
