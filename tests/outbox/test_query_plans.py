@@ -132,7 +132,7 @@ class Outbox:
                 await asyncio.sleep(0.01)
 
     async def live_through_everything(self) -> str:
-        """Delivered, refused, replayed, signed anew, deleted, sent again, gone, and removed; return the webhook's id."""
+        """Delivered, refused, replayed, signed anew, deleted, sent again, gone, removed; return the webhook's id."""
         chat, engine = self.chat, self.chat.engine
         bots = BotChat(chat)
         await bots.open_control()
