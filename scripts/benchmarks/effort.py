@@ -23,6 +23,12 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     """Questions of each kind in the read row; paging back asks as often as there are pages."""
     upload_mb: int = 1_000
     """Megabytes (10^6 bytes) of the file in the rows of a large file."""
+    deliveries: int = 20_000
+    """Webhooks that wait in the deliveries row, whatever the number of endpoints."""
+    endpoints: int = 200
+    """Endpoints of the isolation row."""
+    devices: int = 500
+    """Devices that a message is pushed to."""
 
     @property
     def paced_seconds(self) -> float:
@@ -30,7 +36,19 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
         return self.seconds * 3
 
 
-QUICK = Effort(seconds=1.0, warmup=0.3, senders=8, members=20, events=2_000, messages=2_000, samples=4, upload_mb=16)
+QUICK = Effort(
+    seconds=1.0,
+    warmup=0.3,
+    senders=8,
+    members=20,
+    events=2_000,
+    messages=2_000,
+    samples=4,
+    upload_mb=16,
+    deliveries=192,
+    endpoints=6,
+    devices=6,
+)
 """Enough to see that everything runs; its figures mean nothing."""
 
 _SPARE_FILES = 500

@@ -9,6 +9,10 @@ from benchmarks import (
     durable_p99,
     fanout_deliveries,
     fanout_p99,
+    outbox_deliveries,
+    outbox_isolation,
+    outbox_latency,
+    outbox_push,
     read,
     replay,
     single_sender_p50,
@@ -32,8 +36,15 @@ _MODULES = (
     upload,
     download,
     upload_memory,
+    outbox_deliveries,
+    outbox_latency,
+    outbox_isolation,
+    outbox_push,
 )
 
 ROWS: dict[str, tuple[Row, Callable[[Runs], Figure]]] = {
     module.ROW.name: (module.ROW, module.measure) for module in _MODULES
 }
+
+GROUPS: dict[str, tuple[str, ...]] = {"outbox": tuple(name for name in ROWS if name.startswith("outbox_"))}
+"""Rows that are asked for together."""

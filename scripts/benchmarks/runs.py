@@ -44,7 +44,7 @@ class Runs:
         self.effort = effort
         self.directory = directory
         self._kept = kept or directory
-        self._say = say
+        self.say = say
         self._number = count(1)
 
     @cached_property
@@ -94,7 +94,7 @@ class Runs:
 
     def bare_room(self, mode: Literal["saturate", "paced", "idle"]) -> RoomOutcome:
         """The same room on a bare aiohttp loop."""
-        self._say(f"bare WebSockets, {self.effort.members} members, {mode}")
+        self.say(f"bare WebSockets, {self.effort.members} members, {mode}")
         with bare_server("bare_server") as server:
             tokens = ["none"] * self.effort.members
             return _received(self._room_load(server.target("/fan-out"), tokens, mode))
@@ -102,15 +102,15 @@ class Runs:
     def bare_commits(self, batch: float, states: list[bytes]) -> ceilings.Commits:
         """Bare SQLite, as many events a commit."""
         size = max(1, round(batch))
-        self._say(f"bare SQLite, {size} events a commit")
+        self.say(f"bare SQLite, {size} events a commit")
         path = self.directory / f"bare-{next(self._number)}.db"
         return ceilings.bare_commits(path, size, min(self.effort.seconds, 4.0), states)
 
     @cached_property
     def filled_chat(self) -> Chat:
         """A data directory with a history, and no server on it."""
-        self._say(f"appending {self.effort.events} messages")
-        chat = make_chat(self._new_data(), self.effort.senders)
+        self.say(f"appending {self.effort.events} messages")
+        chat = make_chat(self.new_data(), self.effort.senders)
         append_messages(chat, self.texts, self.effort.events)
         return chat
 
@@ -119,7 +119,7 @@ class Runs:
         """One reader in a store of many years."""
         store = self._large_store()
         with campfire_server(store.chat.data) as server:
-            self._say(f"reading {self.effort.messages} messages")
+            self.say(f"reading {self.effort.messages} messages")
             load = ReadLoad(server.target("/health/live"), store, self.effort.samples)
             outcome = msgspec.json.decode(generate("load_read", load), type=ReadOutcome)
         if (outcome.paged, outcome.first) != (store.standing, store.first):
@@ -128,21 +128,21 @@ class Runs:
 
     def _large_store(self) -> LargeStore:
         texts = chat_texts(min(_STORED_TEXTS, self.effort.messages))
-        return large_store(self._kept, self.effort.messages, texts, self._say)
+        return large_store(self._kept, self.effort.messages, texts, self.say)
 
     @cached_property
     def large_file(self) -> FileOutcome:
         """One large file there and back."""
-        chat = make_chat(self._new_data(), 1)
+        chat = make_chat(self.new_data(), 1)
         with campfire_server(chat.data, UPLOAD_LIMIT_MB=str(self.effort.upload_mb)) as server:
-            self._say(f"campfire, a file of {self.effort.upload_mb} MB")
+            self.say(f"campfire, a file of {self.effort.upload_mb} MB")
             return self._send_file(server.target("/api/v1/uploads?name=large.bin"), chat.tokens[0])
 
     @cached_property
     def bare_large_file(self) -> FileOutcome:
         """The same file at a bare aiohttp handler that forgets it, and back from one that knows the file."""
         with bare_server("bare_server") as server:
-            self._say(f"bare server, a file of {self.effort.upload_mb} MB")
+            self.say(f"bare server, a file of {self.effort.upload_mb} MB")
             return self._send_file(server.target("/swallow"), "none")
 
     def _send_file(self, target: Target, token: str) -> FileOutcome:
@@ -151,7 +151,7 @@ class Runs:
 
     def _post(self, senders: int) -> Posting:
         with self._chat_server(self.effort.senders) as (chat, server):
-            self._say(f"campfire, {senders} senders")
+            self.say(f"campfire, {senders} senders")
             sent = _sent(self._send_load(server.target(_messages(chat)), chat.tokens[:senders]))
             events_path = chat.data / "events.db"
             kept = ceilings.count_messages(events_path)
@@ -161,17 +161,17 @@ class Runs:
             return Posting(sent, batch, ceilings.stored_states(events_path, _SAMPLED_STATES))
 
     def _post_bare(self, module: str, senders: int) -> SendOutcome:
-        self._say(f"{module.replace('_', ' ')}, {senders} senders")
+        self.say(f"{module.replace('_', ' ')}, {senders} senders")
         with bare_server(module) as server:
             return _sent(self._send_load(server.target("/parse"), ["none"] * senders))
 
     def _room(self, chat: Chat, server: Running, mode: Literal["saturate", "paced", "idle"]) -> RoomOutcome:
-        self._say(f"campfire, WebSockets of {self.effort.members} members, {mode}")
+        self.say(f"campfire, WebSockets of {self.effort.members} members, {mode}")
         return _received(self._room_load(server.target(_messages(chat)), chat.tokens, mode))
 
     def _send_load(self, target: Target, tokens: list[str]) -> SendLoad:
         effort = self.effort
-        return SendLoad(target, tokens, self.texts, f"run-{next(self._number)}", effort.warmup, effort.seconds)
+        return SendLoad(target, tokens, self.texts, self.new_run(), effort.warmup, effort.seconds)
 
     def _room_load(self, target: Target, tokens: list[str], mode: Literal["saturate", "paced", "idle"]) -> RoomLoad:
         # The paced run sends one at a time; the other senders stand by in case an answer is late.
@@ -183,12 +183,17 @@ class Runs:
 
     @contextmanager
     def _chat_server(self, people: int) -> Iterator[tuple[Chat, Running]]:
-        self._say(f"making a chat of {people} people")
-        chat = make_chat(self._new_data(), people)
+        self.say(f"making a chat of {people} people")
+        chat = make_chat(self.new_data(), people)
         with campfire_server(chat.data) as server:
             yield chat, server
 
-    def _new_data(self) -> Path:
+    def new_run(self) -> str:
+        """A name that makes the ids of one load's messages unique."""
+        return f"run-{next(self._number)}"
+
+    def new_data(self) -> Path:
+        """A place for a data directory that nobody else uses."""
         return self.directory / f"data-{next(self._number)}"
 
 

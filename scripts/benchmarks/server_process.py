@@ -41,17 +41,8 @@ def campfire_server(data: Path, **settings: str) -> Iterator[Running]:
 
     `settings` by their names without `CAMPFIRE_`.
     """
-    port = _free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMPFIRE_")}
-    environment |= {
-        "CAMPFIRE_DATA": str(data),
-        "CAMPFIRE_HOST": HOST,
-        "CAMPFIRE_PORT": str(port),
-        "CAMPFIRE_OUTBOX": "external",
-        "CAMPFIRE_LINK_PREVIEWS": "off",
-        "PYTHONPATH": str(ROOT),
-        **{f"CAMPFIRE_{name}": value for name, value in settings.items()},
-    }
+    port = free_port()
+    environment = _environment(data, {"HOST": HOST, "PORT": str(port), "LINK_PREVIEWS": "off", **settings})
     said = data.with_suffix(".log")
     with said.open("wb") as output:
         process = subprocess.Popen(
@@ -63,10 +54,25 @@ def campfire_server(data: Path, **settings: str) -> Iterator[Running]:
 
 
 @contextmanager
-def bare_server(module: str) -> Iterator[Running]:
+def outbox_worker(data: Path, **settings: str) -> Iterator[int]:
+    """`campfire-outbox run` on `data`, with receivers on the loopback allowed; its pid. Stopped at the end."""
+    said = data.with_suffix(".worker.log")
+    with said.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "outbox.cli", "run"],
+            env=_environment(data, settings),
+            stdout=output,
+            stderr=output,
+        )
+        with _stopped_at_the_end(process):
+            yield process.pid
+
+
+@contextmanager
+def bare_server(module: str, *arguments: str) -> Iterator[Running]:
     """One of our own measuring servers, which prints its port when it listens; stopped at the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", f"benchmarks.{module}"], env=module_environment(), stdout=subprocess.PIPE
+        [sys.executable, "-m", f"benchmarks.{module}", *arguments], env=module_environment(), stdout=subprocess.PIPE
     )
     with _stopped_at_the_end(process):
         assert process.stdout is not None
@@ -123,7 +129,15 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, said: Path) -
     raise BenchmarkFailed(f"campfire serve did not become ready; it said:\n{last_words}")
 
 
-def _free_port() -> int:
+def _environment(data: Path, settings: dict[str, str]) -> dict[str, str]:
+    """Nothing of a Campfire that the person who measures may have configured for themselves."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMPFIRE_")}
+    ours = {"DATA": str(data), "OUTBOX": "external", "WEBHOOK_ALLOW": "127.0.0.0/8", **settings}
+    return environment | {"PYTHONPATH": str(ROOT)} | {f"CAMPFIRE_{name}": value for name, value in ours.items()}
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listened on just now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

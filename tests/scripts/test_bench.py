@@ -46,6 +46,18 @@ async def test_the_fan_out_reaches_every_member() -> None:
     assert figure["figure"] > 0
 
 
+async def test_the_outbox_is_asked_for_by_one_name() -> None:
+    """Every webhook and push must have come once, each attempt on record, or there is an error and no figure."""
+    figures = {figure["name"]: figure for figure in await quick_figures("outbox")}
+    assert list(figures) == ["outbox_deliveries", "outbox_latency", "outbox_isolation", "outbox_push"]
+    assert all(figure["figure"] > 0 and figure["ceiling"] > 0 for figure in figures.values())
+    deliveries, latency, isolation, push = (figures[name]["details"] for name in figures)
+    assert deliveries["per_second_to_1"] > 0 and deliveries["bare_to_16"] > 0
+    assert 0 < latency["p50_ms"] <= figures["outbox_latency"]["figure"] <= latency["max_ms"]
+    assert isolation["p99_ms_without"] > 0 and isolation["p99_ms_beside"] > 0
+    assert push["bare_encryptions_per_second"] > 0
+
+
 async def test_an_unknown_row_is_refused_with_the_known_names() -> None:
     """A mistyped name measures nothing; the answer says what there is."""
     code, _, errors = await run_bench("speed")
