@@ -53,6 +53,7 @@ class Told(msgspec.Struct, frozen=True):
     """Why to say nothing, or else what to send, where, and signed by which key; all that is secret is sealed.
 
     `device_position` is that of the device's subscribing: whether it is still the same can be told by it.
+    `is_urgent`: worth waking a device for, which costs battery; it was said to this person (RFC 8030, section 5.3).
     """
 
     silence: str | None = None
@@ -61,6 +62,7 @@ class Told(msgspec.Struct, frozen=True):
     device_position: int = 0
     public_key: str = ""
     sealed_private_key: str = ""
+    is_urgent: bool = False
 
 
 class Gone(msgspec.Struct, frozen=True):

@@ -131,7 +131,9 @@ async def _about(engine: Engine, asked: NotificationAsked, message_id: str) -> T
     if silence is not None or device is None:
         return Told(silence=silence or "unsubscribed")
     said = plain_text(row.body, mentions) or ", ".join(file.name for file in files)
-    return _told(engine, device, _notification(engine, row, said, badges.get(device.user_id, 0)))
+    notification = _notification(engine, row, said, badges.get(device.user_id, 0))
+    is_direct = engine.directory.rooms[row.room_id].kind == "direct"
+    return _told(engine, device, notification, is_urgent=is_direct or device.user_id in message.mentioned)
 
 
 async def _about_test(engine: Engine, asked: NotificationAsked) -> Told:
@@ -143,7 +145,8 @@ async def _about_test(engine: Engine, asked: NotificationAsked) -> Told:
     account = engine.directory.account
     name = account.name if account is not None else "Campfire"
     badge = badges.get(device.user_id, 0)
-    return _told(engine, device, Notification(name, "Notifications work on this device.", "/", "test", badge))
+    notification = Notification(name, "Notifications work on this device.", "/", "test", badge)
+    return _told(engine, device, notification, is_urgent=True)
 
 
 def _notification(engine: Engine, row: MessageRow, said: str, badge: int) -> Notification:
@@ -161,7 +164,7 @@ def _notification(engine: Engine, row: MessageRow, said: str, badge: int) -> Not
     )
 
 
-def _told(engine: Engine, device: PushSubscriptionState, notification: Notification) -> Told:
+def _told(engine: Engine, device: PushSubscriptionState, notification: Notification, *, is_urgent: bool) -> Told:
     key = engine.directory.push.key
     if key is None:
         return Told(silence="unsubscribed")
@@ -171,6 +174,7 @@ def _told(engine: Engine, device: PushSubscriptionState, notification: Notificat
         device_position=device.position,
         public_key=key.public_key,
         sealed_private_key=key.sealed_private_key,
+        is_urgent=is_urgent,
     )
 
 

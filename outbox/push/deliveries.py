@@ -12,6 +12,8 @@ from outbox.sender import Outcome
 
 _KEPT_MS = 30 * 86_400_000
 """How long the history of pushes is kept."""
+_HELD_MS = 60_000
+"""How long a push waits for what else was said in its room to be looked at, which may take its place."""
 
 
 class Push(msgspec.Struct, frozen=True):
@@ -83,12 +85,14 @@ def next_push(connection: sqlite3.Connection, now: int) -> Push | None:
 def plan(connection: sqlite3.Connection, push: Push, devices: Iterable[DeviceToTell], now: int) -> None:
     """Queue a push to each device, in place of one about the same room that has not gone out yet."""
     for device in devices:
+        waiting_since = now
         if push.room_id is not None:
-            connection.execute(
+            replaced = connection.execute(
                 "UPDATE push_deliveries SET state = 'dropped', reason = 'replaced', finished_at = ?"
-                " WHERE subscription_id = ? AND room_id = ? AND state = 'pending'",
+                " WHERE subscription_id = ? AND room_id = ? AND state = 'pending' RETURNING planned_at",
                 (now, device.id, push.room_id),
-            )
+            ).fetchall()
+            waiting_since = min([now, *(planned_at for (planned_at,) in replaced)])
         connection.execute(
             "INSERT OR IGNORE INTO push_deliveries (id, position, message_id, subscription_id, service, room_id,"
             " largest, next_attempt_at, expires_at, planned_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -102,7 +106,7 @@ def plan(connection: sqlite3.Connection, push: Push, devices: Iterable[DeviceToT
                 SIZES[-1],
                 now,
                 push.expires_at,
-                now,
+                waiting_since,
             ),
         )
     connection.execute(
@@ -124,7 +128,7 @@ def claim(connection: sqlite3.Connection, now: int, load: Load, limit: int) -> l
         " FROM push_deliveries INDEXED BY push_deliveries_due LEFT JOIN push_refusals"
         " ON push_refusals.subscription_id = push_deliveries.subscription_id"
         f" WHERE {_DUE} AND next_attempt_at <= ? ORDER BY next_attempt_at, position LIMIT ?",
-        (now, now, REFUSED_FOR_MS, *_excluded(load), now, limit),
+        (now, now, REFUSED_FOR_MS, *_excluded(load, now), now, limit),
     ).fetchall()
     claimed: list[Claimed] = []
     devices: set[str] = set()
@@ -143,10 +147,10 @@ def claim(connection: sqlite3.Connection, now: int, load: Load, limit: int) -> l
     return claimed
 
 
-def next_due(connection: sqlite3.Connection, load: Load) -> int | None:
+def next_due(connection: sqlite3.Connection, now: int, load: Load) -> int | None:
     """When the next push is due that may be sent with this load; None if none waits."""
     [due] = connection.execute(
-        f"SELECT MIN(next_attempt_at) FROM push_deliveries WHERE {_DUE}", _excluded(load)
+        f"SELECT MIN(next_attempt_at) FROM push_deliveries WHERE {_DUE}", _excluded(load, now)
     ).fetchone()
     return None if due is None else int(due)
 
@@ -208,17 +212,24 @@ def accept(connection: sqlite3.Connection, claimed: Claimed) -> None:
 
 def said(outcome: Outcome) -> str:
     """An attempt's outcome without the device's address, which errors and redirects may name."""
-    return f"answered {outcome.status}" if outcome.status is not None else outcome.failure_class or "delivered"
+    if outcome.failure_class is None:
+        return outcome.detail
+    return f"answered {outcome.status}" if outcome.status is not None else outcome.failure_class
 
 
 _DUE = """
 push_deliveries.state = 'pending'
 AND push_deliveries.service NOT IN (SELECT value FROM json_each(?))
 AND push_deliveries.subscription_id NOT IN (SELECT value FROM json_each(?))
+-- After an outage thousands of messages are asked about one by one: only the last of each room is worth a push.
+AND NOT (push_deliveries.planned_at > ? AND EXISTS (
+    SELECT 1 FROM pushes WHERE pushes.state = 'waiting' AND pushes.room_id = push_deliveries.room_id
+))
 """
 
 
-def _excluded(load: Load) -> tuple[str, str]:
+def _excluded(load: Load, now: int) -> tuple[str, str, int]:
     full = [service for service, count in load.in_flight.items() if count >= load.most]
     encode = msgspec.json.encode
-    return encode([*load.closed_services, *full]).decode(), encode(list(load.busy_devices)).decode()
+    closed, busy = encode([*load.closed_services, *full]).decode(), encode(list(load.busy_devices)).decode()
+    return closed, busy, now - _HELD_MS

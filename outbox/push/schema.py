@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS pushes (  -- what devices may have to be told of
     reason          TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS pushes_waiting ON pushes (expires_at, position) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS pushes_waiting_in_room ON pushes (room_id) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS pushes_finished ON pushes (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS push_deliveries (  -- one device told of one thing
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS push_deliveries (  -- one device told of one thing
     largest         INTEGER NOT NULL,     -- bytes of payload that the service is believed to take
     next_attempt_at INTEGER NOT NULL,
     expires_at      INTEGER NOT NULL,
-    planned_at      INTEGER NOT NULL,
+    planned_at      INTEGER NOT NULL,     -- if it took another one's place: when that one was
     finished_at     INTEGER,
     reason          TEXT                  -- why it was dropped
 ) STRICT, WITHOUT ROWID;

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import re
+from pathlib import Path
+from typing import get_args
 
 from aiohttp import web
 from click.testing import CliRunner
@@ -21,7 +24,11 @@ from outbox_support.sink import Sink
 from campfire.domain import events as happened
 from campfire.domain import ids
 from campfire.domain.messages import MessageState, decide_delete
+from campfire.domain.push import Silence
 from outbox.cli import main
+from outbox.push.queries import REASONS, push_ids_of, push_story
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 async def test_a_device_is_told_in_words_that_only_it_can_read(
@@ -182,6 +189,59 @@ async def test_a_test_goes_to_the_device_that_was_asked_for(scene: PushChat, ser
     [received] = service.received
     assert received.path == "/phone"
     assert phone.browser.read(received)["notification"]["body"] == "Notifications work on this device."
+
+
+async def test_only_what_was_said_to_somebody_is_urgent(scene: PushChat, service: Sink, working: Working) -> None:
+    """A mention and a direct message may wake a device; what else is said in a room waits until it is awake."""
+    ada, bob = await scene.join("Ada"), await scene.with_notifications("Bob", service)
+    direct = await scene.room("direct", "", ada, bob)
+    room_id = await scene.room("closed", "Boiler", ada, bob)
+    everything = happened.InvolvementSet(at=1, room_id=room_id, user_id=bob.user_id, involvement="everything")
+    await scene.engine.append([happened.NewEvent(ids.involvement_stream(room_id, bob.user_id), None, everything)])
+    working.start()
+    said = [(direct, "psst"), (room_id, "to whom it may concern"), (room_id, "@Bob, look")]
+    for count, (where, text) in enumerate(said, 1):
+        await scene.post(ada, where, text)
+        await service.until(count)
+    assert [received.headers["urgency"] for received in service.received] == ["high", "normal", "high"]
+
+
+async def test_the_story_of_a_push_can_be_told(scene: PushChat, service: Sink, working: Working) -> None:
+    """Each attempt with what the service said, how long it keeps it, and why nothing more is sent; no address."""
+    ada, bob = await scene.join("Ada"), await scene.with_notifications("Bob", service, "/very-secret-path")
+    direct = await scene.room("direct", "", ada, bob)
+    statuses = [503, 201]
+
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=statuses.pop(0), headers={"TTL": "60"})
+
+    service.answer = answer
+    working.start()
+    posted, position = await scene.post(ada, direct, "psst")
+    await until(scene, lambda status: status.delivered == 1)
+    path = scene.engine.settings.outbox_path
+    [push_id] = push_ids_of(path, position)
+    story = push_story(path, push_id)
+    assert story is not None and push_id == f"push_{position}_{bob.subscription_id}"
+    assert (story.message_id, story.room_id, story.service) == (posted.message_id, direct, "127.0.0.1")
+    assert (story.state, story.reason) == ("delivered", None)
+    assert [(each.number, each.status, each.detail) for each in story.attempts] == [
+        (1, 503, "answered 503"),
+        (2, 201, "answered 201, kept for 60 s only"),
+    ]
+    assert story.happened_at is not None and story.finished_at is not None
+    assert story.happened_at <= story.waiting_since <= story.attempts[0].started_at <= story.finished_at
+    assert "very-secret-path" not in repr(story)
+    assert push_ids_of(path, position + 1) == [] and push_story(path, "push_1_nobody") is None
+
+
+def test_every_reason_not_to_push_has_words() -> None:
+    """Whatever the server or the worker drops a push for can be explained to a person."""
+    assert set(get_args(Silence)) <= set(REASONS)
+    dropping = "".join((ROOT / "outbox" / "push" / f"{name}.py").read_text() for name in ("telling", "deliveries"))
+    named = set(re.findall(r'(?:_drop\(claimed|finish\(connection, claimed), "(\w+)"', dropping))
+    named |= set(re.findall(r"reason = '(\w+)'", dropping))
+    assert named and named <= set(REASONS)
 
 
 async def test_status_says_what_became_of_notifications(scene: PushChat, service: Sink, working: Working) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import aiohttp
 import http_ece
 from aiohttp import web
+from Crypto.Hash import SHA256
+from Crypto.PublicKey import ECC
+from Crypto.Signature import DSS
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from campfire.api.app import build_app
@@ -70,9 +71,9 @@ def vapid_claims(received: Received, public_key: str) -> Any:
     signed, _, signature = parts["t"].rpartition(".")
     raw = unpadded(signature)
     assert len(raw) == 64
-    numbers = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), unpadded(public_key))
-    point.verify(numbers, signed.encode(), ec.ECDSA(SHA256()))
+    # By another library than the one that signed.
+    key = ECC.import_key(unpadded(public_key), curve_name="P-256")
+    DSS.new(key, "fips-186-3").verify(SHA256.new(signed.encode()), raw)
     header, claims = (json.loads(unpadded(part)) for part in signed.split("."))
     assert header["alg"] == "ES256"
     return claims
