@@ -22,17 +22,21 @@ async def follow(
 ) -> AsyncIterator[list[RecordedEvent]]:
     """Yield what is recorded after position `after`, at most `page` events at a time, waiting for more.
 
-    It looks every `poll_seconds`, and four times as often for a second after the last event. Raises what
-    `LogReader.read` raises.
+    It looks every `poll_seconds`, and up to four times as often for a second after the last event, unless whoever
+    follows takes long over what it gets. Raises what `LogReader.read` raises.
     """
     position = after
-    lively_until = 0.0
+    lively_until = taken = 0.0
     while True:
         events = await asyncio.to_thread(reader.read, position, page)
         if events:
             position = events[-1].position
+            began = time.monotonic()
             yield events
-            lively_until = time.monotonic() + _LIVELY_SECONDS
+            now = time.monotonic()
+            taken, lively_until = now - began, now + _LIVELY_SECONDS
+        elif time.monotonic() < lively_until:
+            # On a slow disk a page costs the same however little is in it: then larger pages are better.
+            await asyncio.sleep(min(poll_seconds, _OFTENER * max(poll_seconds / _OFTENER**2, taken)))
         else:
-            is_lively = time.monotonic() < lively_until
-            await asyncio.sleep(poll_seconds / _OFTENER if is_lively else poll_seconds)
+            await asyncio.sleep(poll_seconds)

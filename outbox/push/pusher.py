@@ -51,6 +51,10 @@ class Pusher:
 
     async def run(self) -> None:
         """Push until the worker stops; what is on its way then is finished first. Raises what is our own fault."""
+        async with self._asking:
+            await self._run()
+
+    async def _run(self) -> None:
         planning = asyncio.create_task(self._plan_all(), name="push audiences")
         planning.add_done_callback(self._note_failure)
         try:

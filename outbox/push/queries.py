@@ -114,7 +114,7 @@ def push_story(path: Path, push_id: str) -> PushStory | None:
         " WHERE delivery_id = ? ORDER BY number",
         (push_id,),
     )
-    return PushStory(*rows[0], attempts=[PushAttempt(*attempt) for attempt in attempts])
+    return PushStory(*(*rows[0], [PushAttempt(*attempt) for attempt in attempts]))
 
 
 def push_ids_of(path: Path, position: int) -> list[str]:
