@@ -1,0 +1,100 @@
+"""A chat with a worker in this process whose clock the test sets, and a look into its `outbox.db`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from campfire.config import Settings
+from campfire.domain.events import MessagePosted
+from campfire.domain.messages import decide_post
+from campfire.domain.rooms import decide_create_room
+from campfire.engine import Engine
+from outbox.queries import rows_of
+from outbox_support.chat import Chat
+from outbox_support.push import Working
+
+PATIENCE = 120
+"""Seconds; a test that waits longer has failed."""
+
+
+class ClockedChat:
+    """`chat` is Ann's; `working` is started by the test."""
+
+    def __init__(self, chat: Chat, **settings: Any) -> None:
+        self.chat = chat
+        self.engine = chat.engine
+        self.path = chat.engine.settings.outbox_path
+        loopback = (ip_network("127.0.0.0/8"),)
+        self.working = Working(Settings(data=chat.engine.settings.data, webhook_allow=loopback, **settings))
+
+    def advance(self, seconds: float) -> None:
+        """Set the worker's clock forward."""
+        self.working.clock.late_by_ms += round(seconds * 1000)
+
+    async def a_room(self, name: str) -> str:
+        engine, room_id = self.engine, self.engine.new_id()
+        await engine.perform(
+            lambda: decide_create_room(
+                engine.directory,
+                room_id=room_id,
+                name=name,
+                kind="open",
+                members=[],
+                actor_id=self.chat.user_id,
+                at=1,
+            )
+        )
+        return room_id
+
+    async def post(self, body: str, room_id: str = "") -> str:
+        """Say something, in Ann's room or another; return the message's id."""
+        engine = self.engine
+        [recorded] = await engine.append(
+            decide_post(
+                engine.directory,
+                room_id=room_id or self.chat.room_id,
+                author_id=self.chat.user_id,
+                body=body,
+                client_message_id=engine.new_id(),
+                at=engine.clock.now_ms(),
+            )
+        )
+        assert isinstance(recorded.event, MessagePosted)
+        return recorded.event.message_id
+
+    def count(self, state: str, endpoint_id: str | None = None) -> int:
+        """Deliveries in a state, of all endpoints or one."""
+        [(found,)] = rows_of(
+            self.path,
+            "SELECT COUNT(*) FROM deliveries WHERE state = ? AND (? IS NULL OR endpoint_id = ?)",
+            (state, endpoint_id, endpoint_id),
+        ) or [(0,)]
+        return int(found)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds."""
+        async with asyncio.timeout(PATIENCE):
+            while not holds():
+                await asyncio.sleep(0.01)
+
+    async def until_followed(self) -> None:
+        """Wait until the worker knows all that was said so far, and nothing is on its way."""
+        position = self.engine.position
+        await self.until(lambda: rows_of(self.path, "SELECT 1 FROM cursor WHERE position >= ?", (position,)) != [])
+        await self.until(lambda: self.count("sending") == 0)
+
+
+@asynccontextmanager
+async def a_clocked_chat(data: Path, **settings: Any) -> AsyncIterator[ClockedChat]:
+    """On real files; the worker is stopped at the end."""
+    chat = Chat(await Engine.open(Settings(data=data)))
+    await chat.found()
+    clocked = ClockedChat(chat, **settings)
+    try:
+        yield clocked
+    finally:
+        await clocked.working.stop()
+        await chat.close()
