@@ -67,19 +67,20 @@ def take_back(connection: sqlite3.Connection, now: int) -> None:
     connection.execute("DELETE FROM pushes WHERE finished_at < ?", before)
 
 
-def next_push(connection: sqlite3.Connection, now: int) -> Push | None:
-    """The oldest that nobody has been chosen for yet; those that have run out are dropped on the way."""
+def next_pushes(connection: sqlite3.Connection, now: int, limit: int) -> list[Push]:
+    """The oldest that nobody has been chosen for yet, in order; those that have run out are dropped on the way."""
     connection.execute(
         "UPDATE pushes SET state = 'dropped', reason = 'expired', finished_at = ?"
         " WHERE state = 'waiting' AND expires_at <= ?",
         (now, now),
     )
-    row = connection.execute(
+    rows = connection.execute(
         "SELECT position, message_id, subscription_id, room_id, expires_at, service"
         " FROM pushes LEFT JOIN push_devices ON push_devices.id = subscription_id"
-        " WHERE state = 'waiting' ORDER BY expires_at, position LIMIT 1"
-    ).fetchone()
-    return Push(*row) if row else None
+        " WHERE state = 'waiting' ORDER BY expires_at, position LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return [Push(*row) for row in rows]
 
 
 def plan(connection: sqlite3.Connection, push: Push, devices: Iterable[DeviceToTell], now: int) -> None:

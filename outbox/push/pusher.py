@@ -6,6 +6,7 @@ says whom and what at the time of sending; while it is down everything waits, un
 
 import asyncio
 import sqlite3
+from itertools import takewhile
 from typing import TypeVar
 
 from campfire.push_words import AUDIENCE_PATH, Audience, AudienceAsked, DeviceToTell
@@ -21,6 +22,9 @@ __all__ = ["PushMeans", "Pusher"]
 Result = TypeVar("Result")
 
 _LONGEST_SLEEP = 60.0
+_PLANNED_AT_ONCE = 64
+_QUESTIONS = 4
+"""Things that the server is asked about together, and questions that it is asked at a time."""
 _PER_SERVICE = 8
 _AT_ONCE = 256
 """Pushes on their way, to one service and in all."""
@@ -69,17 +73,31 @@ class Pusher:
         """Ask whom to tell of each thing, in order; a restart in between asks again, and no harm is done."""
         while not self._means.stopping.is_set():
             self._to_plan.clear()
-            now = self._now_ms()
-            push = await self._written(_choosing(now))
-            if push is None:
+            pushes = await self._written(_choosing(self._now_ms()))
+            if not pushes:
                 await wait_for(self._to_plan, _LONGEST_SLEEP)
                 continue
-            devices = await self._audience(push)
-            if devices is None:
+            audiences = await self._audiences(pushes)
+            # In order, up to the first that there is no answer about: what is newer takes the place of what is older.
+            known = [
+                (push, devices)
+                for push, devices in takewhile(lambda pair: pair[1] is not None, zip(pushes, audiences, strict=True))
+                if devices is not None
+            ]
+            if known:
+                await self._written(_planning(known, self._now_ms()))
+                self._to_send.set()
+            if len(known) < len(pushes):
                 await wait_for(self._means.stopping, SILENT_SECONDS)
-                continue
-            await self._written(_planning(push, devices, self._now_ms()))
-            self._to_send.set()
+
+    async def _audiences(self, pushes: list[Push]) -> list[list[DeviceToTell] | None]:
+        few = asyncio.Semaphore(_QUESTIONS)
+
+        async def ask(push: Push) -> list[DeviceToTell] | None:
+            async with few:
+                return await self._audience(push)
+
+        return await asyncio.gather(*(ask(push) for push in pushes))
 
     async def _audience(self, push: Push) -> list[DeviceToTell] | None:
         if push.message_id is None:
@@ -152,9 +170,13 @@ def _claiming(now: int, load: Load, limit: int) -> Step[tuple[list[Claimed], int
     return step
 
 
-def _choosing(now: int) -> Step[Push | None]:
-    return lambda connection: deliveries.next_push(connection, now)
+def _choosing(now: int) -> Step[list[Push]]:
+    return lambda connection: deliveries.next_pushes(connection, now, _PLANNED_AT_ONCE)
 
 
-def _planning(push: Push, devices: list[DeviceToTell], now: int) -> Step[None]:
-    return lambda connection: deliveries.plan(connection, push, devices, now)
+def _planning(known: list[tuple[Push, list[DeviceToTell]]], now: int) -> Step[None]:
+    def step(connection: sqlite3.Connection) -> None:
+        for push, devices in known:
+            deliveries.plan(connection, push, devices, now)
+
+    return step

@@ -205,12 +205,16 @@ IMPATIENT: dict[str, Any] = {
 
 
 class LateClock(SystemClock):
-    """The machine's clock, or one that is set forward."""
+    """The machine's clock, or one that is set forward, or stands still."""
 
     late_by_ms = 0
+    _stands_at: int | None = None
 
     def now_ms(self) -> int:
-        return super().now_ms() + self.late_by_ms
+        return (super().now_ms() if self._stands_at is None else self._stands_at) + self.late_by_ms
+
+    def stand_still(self) -> None:
+        self._stands_at = super().now_ms()
 
 
 class Working:
