@@ -131,13 +131,14 @@ def push_ids_of(path: Path, position: int) -> list[str]:
 
 def push_status(path: Path) -> PushStatus:
     """The state of pushes; all zero if no worker has run yet. Raises `OUTBOX_UNREADABLE`."""
+    # First: what is planned between two looks is then seen twice rather than not at all.
+    waiting = rows_of(path, "SELECT COUNT(*) FROM pushes WHERE state = 'waiting'")
     counts = dict(rows_of(path, "SELECT state, COUNT(*) FROM push_deliveries WHERE state <> 'dropped' GROUP BY state"))
     dropped = rows_of(
         path,
         "SELECT reason, COUNT(*) FROM (SELECT reason FROM push_deliveries WHERE state = 'dropped'"
         " UNION ALL SELECT reason FROM pushes WHERE state = 'dropped') GROUP BY reason ORDER BY reason",
     )
-    waiting = rows_of(path, "SELECT COUNT(*) FROM pushes WHERE state = 'waiting'")
     refusing = rows_of(
         path,
         "SELECT push_refusals.service, COUNT(*), MAX(status), COALESCE(MAX(refusals), 0) > 0"
