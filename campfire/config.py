@@ -34,6 +34,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Requests a minute for each person, or for each address before sign-in; 0 means no limit."""
     outbox: OutboxMode = "embedded"
     """`embedded`: the server runs the outbox worker as a child; `external`: somebody else runs it."""
+    outbox_lease: float = 30.0
+    """Seconds that a worker which does not move keeps the outbox; renewed all the time."""
+    outbox_stop_seconds: float = 15.0
+    """Seconds that a worker which is told to stop has for what is on its way."""
+    outbox_metrics: str = ""
+    """HOST:PORT at which the worker serves its metrics and health; empty for nowhere, port 0 for any free one."""
     webhook_allow: tuple[Network | str, ...] = ()
     """Networks, and hosts by name, that webhooks may reach although they are not public."""
     webhook_retry_schedule: tuple[float, ...] = STANDARD_RETRY_SCHEDULE
@@ -124,6 +130,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.data / "server.lock"
 
     @property
+    def outbox_lock_path(self) -> Path:
+        """At which those workers queue that stand by."""
+        return self.data / "outbox.lock"
+
+    @property
     def tip_path(self) -> Path:
         return self.data / "events.tip"
 
@@ -200,6 +211,13 @@ def _contact(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if text and not (host and port.isdecimal() and int(port) <= 65535):
+        raise ValueError("it must be HOST:PORT, [::1]:PORT for IPv6, or empty")
+    return text
+
+
 def _schedule(text: str) -> tuple[float, ...]:
     return tuple(_positive_seconds(part) for part in text.split(",") if part.strip())
 
@@ -210,6 +228,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "port": _number(0, 65535),
     "rate_limit_rpm": _number(0, 1_000_000),
     "outbox": _one_of("embedded", "external"),
+    "outbox_lease": _positive_seconds,
+    "outbox_stop_seconds": _positive_seconds,
+    "outbox_metrics": _address,
     "webhook_allow": _networks_and_names,
     "webhook_retry_schedule": _schedule,
     "webhook_timeout": _positive_seconds,

@@ -175,6 +175,7 @@ class EndpointSender:
         payload = await self._means.renderer.payload(claimed)
         if payload is None:
             return Outcome("expired", "the message was deleted")
+        await self._means.ledger.assure()
         if place.kind == "bot":
             return await self._means.caller.attempt(claimed, payload)
         return await self._means.sender.attempt(

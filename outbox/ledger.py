@@ -19,8 +19,9 @@ import structlog
 from campfire.errors import CampfireError
 from campfire.eventlog.errors import FsyncFailed
 from campfire.eventlog.recorder import empty_wal
-from outbox.push import schema as push_schema
-from outbox.schema import MIGRATIONS, SCHEMA
+from outbox.lease import Lease, LeaseLost
+from outbox.metrics import Metrics
+from outbox.migrating import migrate
 
 Result = TypeVar("Result")
 Step = Callable[[sqlite3.Connection], Result]
@@ -40,10 +41,12 @@ class _Waiting(NamedTuple):
 
 
 class Ledger:
-    """The only writer of `outbox.db`."""
+    """The only writer of `outbox.db`, for as long as the lease holds; without one nobody else may be there."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lease: Lease | None = None, metrics: Metrics | None = None) -> None:
         self._path = path
+        self._lease = lease
+        self._metrics = metrics or Metrics()
         self._waiting: list[_Waiting] = []
         self._something = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
@@ -59,7 +62,8 @@ class Ledger:
             await self.rows("PRAGMA secure_delete = ON")  # texts of deleted messages must not stay on their pages
             await self.rows(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
             await self.rows(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
-            await self._migrate()
+            await self._run(migrate, self._path)
+            await self._run(self._metrics.listen)
         except sqlite3.DatabaseError as error:
             await self._database.close()
             raise CampfireError("OUTBOX_UNREADABLE", f"{self._path} cannot be used: {error}.") from error
@@ -104,6 +108,23 @@ class Ledger:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stopping.wait(), _UNWRITABLE_SECONDS)
 
+    async def renew(self) -> None:
+        """Keep the lease for its full time again. Raises as `write`, and `LeaseLost`."""
+        if self._lease is not None:
+            self._lease.renewed(await self.write(self._lease.renew))
+
+    async def assure(self) -> None:
+        """To be awaited right before anything is sent: what was claimed long ago may be another worker's by now.
+
+        Costs nothing unless the lease has run out. Raises `LeaseLost`.
+        """
+        while self._lease is not None and not self._lease.is_valid():
+            try:
+                await self.renew()
+            except sqlite3.OperationalError as error:
+                log.error("outbox_unwritable", error=str(error))
+                await asyncio.sleep(_UNWRITABLE_SECONDS)
+
     async def rows(self, statement: str, parameters: Iterable[Any] = ()) -> list[Any]:
         """All rows of one statement, as of the last transaction."""
         return list(await self._database.execute_fetchall(statement, parameters))
@@ -111,17 +132,6 @@ class Ledger:
     def empty_wal_soon(self) -> None:
         """Leave nothing in the WAL of what was overwritten: after the next transaction without a reader in the way."""
         self._wal_to_empty = True
-
-    async def _migrate(self) -> None:
-        """Make the tables, or bring those of an older version up to date, a version at a time."""
-        [(version,)] = await self.rows("PRAGMA user_version")
-        if version > len(MIGRATIONS):
-            raise CampfireError("CONFIGURATION_INVALID", f"{self._path} was made by a newer version of Campfire.")
-        await self._database.executescript(SCHEMA + push_schema.SCHEMA)
-        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
-            await self._database.executescript(
-                f"BEGIN IMMEDIATE; {statements}; PRAGMA user_version = {number}; COMMIT;"
-            )
 
     async def _write(self) -> None:
         while True:
@@ -146,7 +156,7 @@ class Ledger:
             log.warning("outbox_wal_not_emptied", error=str(error))  # the next transaction tries again
 
     async def _on_its_thread(self, steps: Sequence[Step[Any]]) -> list[Any]:
-        outcomes: list[Any] = await self._run(_commit, steps)
+        outcomes: list[Any] = await self._run(_commit, steps, self._lease, self._metrics)
         return outcomes
 
     async def _run(self, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -156,22 +166,29 @@ class Ledger:
         return await database._execute(work, database._conn, *arguments)  # type: ignore[no-untyped-call]
 
 
-def _commit(connection: sqlite3.Connection, steps: Sequence[Step[Any]]) -> list[Any]:
+def _commit(
+    connection: sqlite3.Connection, steps: Sequence[Step[Any]], lease: Lease | None, metrics: Metrics
+) -> list[Any]:
     """Run `steps` in one transaction; return what each returned, or the exception that it ended with."""
     try:
-        return _transaction(connection, steps)
+        with metrics.transaction(len(steps)):
+            return _transaction(connection, steps, lease)
     except sqlite3.OperationalError as error:
         return [_unconfirmed(error)] * len(steps)
+    except LeaseLost as error:
+        return [error] * len(steps)
     except Exception as error:
         if len(steps) == 1:
             return [error]
         # A defect in one step is no reason to fail its neighbours: each stands for itself now.
-        return [outcome for step in steps for outcome in _commit(connection, [step])]
+        return [outcome for step in steps for outcome in _commit(connection, [step], lease, metrics)]
 
 
-def _transaction(connection: sqlite3.Connection, steps: Sequence[Step[Any]]) -> list[Any]:
+def _transaction(connection: sqlite3.Connection, steps: Sequence[Step[Any]], lease: Lease | None) -> list[Any]:
     connection.execute("BEGIN IMMEDIATE")
     try:
+        if lease is not None:
+            lease.check(connection)
         results = [step(connection) for step in steps]
         connection.execute("COMMIT")
     except BaseException:

@@ -190,6 +190,7 @@ CREATE INDEX answers_finished ON answers (finished_at) WHERE finished_at IS NOT 
 
 ALTER TABLE worker ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;          -- grows with each holder: the fence
 ALTER TABLE worker ADD COLUMN holder TEXT;                               -- a random name; NULL: nobody's
+ALTER TABLE worker ADD COLUMN namespace TEXT;                           -- within which its pid means something
 ALTER TABLE worker ADD COLUMN boot_id TEXT;                             -- of the machine's run that expires counts in
 ALTER TABLE worker ADD COLUMN started REAL;                              -- of the process, against a pid used again
 ALTER TABLE worker ADD COLUMN expires REAL;                              -- seconds on the machine's monotonic clock

@@ -1,17 +1,18 @@
 """How the outbox is: its worker, how far it has come, what waits for whom and why. Read-only, counted by indexes."""
 
 import os
+import time
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
 
+from campfire.eventlog.data_lock import holder_of
 from campfire.eventlog.reader import LogReader
 from outbox.breaker import Breaker
 from outbox.queries import rows_of
+from outbox.tenure import TENURE, Tenure
 
-_SILENT_MS = 60_000
-"""Since the last heartbeat, which comes every few seconds, after which a worker counts as gone."""
 _BREAKER_MS = 60_000
 
 
@@ -89,6 +90,7 @@ class OutboxStatus(msgspec.Struct, frozen=True, kw_only=True):
     worker_epoch: int
     answers: AnswersStatus
     endpoints: list[EndpointStatus]
+    standing_by: str | None = None
 
 
 class _Log(msgspec.Struct, frozen=True):
@@ -106,13 +108,11 @@ def outbox_status(
     `log` is the log's path, without which nothing is told of what is not planned yet.
     """
     cursor = rows_of(path, "SELECT position FROM cursor")
-    worker = rows_of(path, "SELECT pid, alive_at, epoch FROM worker")
-    if not cursor and not worker:
+    tenure = Tenure.of(rows_of(path, TENURE))
+    if not cursor and tenure is None:
         return None
     position = cursor[0][0] if cursor else 0
-    pid, alive_at, epoch = worker[0] if worker else (None, 0, 0)
-    # Both: a crashed worker's pid may be another process's by now, and an old heartbeat is no life.
-    is_alive = pid is not None and _exists(pid) and now_ms - alive_at < _SILENT_MS
+    is_alive = tenure is not None and not tenure.is_over(time.monotonic())
     rows = rows_of(path, _ENDPOINTS)
     known = _look_into(log, [position, *(row.cursor for row in map(_Row._make, rows) if row.cursor is not None)])
     endpoints = _endpoints(path, [_Row._make(row) for row in rows], position, known, now_ms, breaker_ms)
@@ -129,12 +129,13 @@ def outbox_status(
         dead=counts.get("dead", 0),
         delivered=counts.get("delivered", 0) if totals else None,
         cancelled=counts.get("cancelled", 0) if totals else None,
-        worker_pid=pid,
+        worker_pid=None if tenure is None else tenure.pid,
         worker_alive=is_alive,
-        worker_since=_started_at(pid) if pid is not None and is_alive else None,
-        worker_epoch=epoch,
+        worker_since=_started_at(tenure.pid) if tenure is not None and is_alive else None,
+        worker_epoch=0 if tenure is None else tenure.epoch,
         answers=_answers(path),
         endpoints=[each for each in endpoints if each.state != "deleted"],
+        standing_by=holder_of(path.with_name("outbox.lock")),
     )
 
 
@@ -286,16 +287,6 @@ def _answers(path: Path) -> AnswersStatus:
         """,
     )
     return AnswersStatus(*rows[0]) if rows else AnswersStatus()
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _started_at(pid: int) -> int | None:

@@ -4,10 +4,9 @@ Every endpoint has a task of its own (`endpoint_sender.py`), so a slow or dead o
 """
 
 import asyncio
-import os
 import random
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,14 +25,17 @@ from outbox.bot_calls import BotCaller
 from outbox.catch_up import CatchUp
 from outbox.endpoint_sender import EndpointSender, Means
 from outbox.hand_over import HandOver
+from outbox.lease import Lease, LeaseLost
 from outbox.ledger import Ledger
+from outbox.metrics import Metrics
+from outbox.notify import Notifier
 from outbox.planner import Planner
+from outbox.push import deliveries as push_deliveries
 from outbox.push.pusher import Pusher, PushMeans
 from outbox.rendering import Renderer
 from outbox.reporting import Reporting
 from outbox.sender import Sender
 
-_HEARTBEAT_SECONDS = 5
 _UNWRITABLE_SECONDS = 1.0
 _PAGE = 200
 """Events planned in one transaction; results of deliveries wait for it, so it must be short."""
@@ -42,11 +44,26 @@ log = structlog.get_logger()
 
 
 class Worker:
-    """Run it until `stop`; whatever it was sending is then finished first."""
+    """Run it until `stop`; whatever it was sending is then finished first, within the time that settings give.
 
-    def __init__(self, settings: Settings, clock: Clock, chance: random.Random | None = None) -> None:
+    One holding of the lease: whoever has lost it makes another worker to stand by.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        chance: random.Random | None = None,
+        *,
+        metrics: Metrics | None = None,
+        notifier: Notifier | None = None,
+    ) -> None:
         self._clock = clock
-        self._ledger = Ledger(settings.outbox_path)
+        self._stop_seconds = settings.outbox_stop_seconds
+        self._lease = Lease(settings, clock)
+        self._metrics = metrics or Metrics()
+        self._notifier = notifier or Notifier(None)
+        self._ledger = Ledger(settings.outbox_path, self._lease, self._metrics)
         self._sender = Sender(
             AddressGuard(settings.webhook_allow, settings.port), clock, timeout=settings.webhook_timeout
         )
@@ -63,6 +80,7 @@ class Worker:
         self._hand_over = HandOver(settings, self._ledger, clock.now_ms)
         self._reporting = Reporting(settings, self._ledger)
         self._stopping = asyncio.Event()
+        self._at_once = asyncio.Event()
         sealer = Sealer.from_key_file(settings.key_path)
         self._means = Means(
             settings=settings,
@@ -100,50 +118,106 @@ class Worker:
             endpoint.wake()
         self._pusher.wake()
 
-    async def run(self) -> None:
-        """Deliver until stopped.
+    def stop_at_once(self) -> None:
+        """Do not even finish that: it is sent again, under the same ids, by the next worker."""
+        self._at_once.set()
+        self.stop()
 
-        Raises `CampfireError`: `LOG_DAMAGED` if the log is not the one followed so far or cannot be
-        read, `CONFIGURATION_INVALID` if the key file or this version does not fit the log,
-        `DATABASE_CONNECTION_FAILED` if a file cannot be trusted any more.
+    async def run(self) -> None:
+        """Stand by until the outbox is ours, then deliver until stopped.
+
+        Raises `LeaseLost` if another worker took over, and `CampfireError`: `LOG_DAMAGED` if the log is not the
+        one followed so far or cannot be read, `CONFIGURATION_INVALID` if the key file or this version does
+        not fit the log, `DATABASE_CONNECTION_FAILED` if a file cannot be trusted any more.
         """
-        with _telling():
-            await self._ledger.open()
-            await self._sender.open()
-            try:
-                await self._work(await self._begin())
-            finally:
-                await self._sender.close()
-                await self._ledger.close()
-                self._reader.close()
+        try:
+            with _telling():
+                if await self._lease.acquire(self._stopping, self._note_standing_by):
+                    await self._ledger.open()
+                    await self._sender.open()
+                    try:
+                        await self._hold()
+                    finally:
+                        await self._sender.close()
+                        await self._ledger.close()
+        finally:
+            self._metrics.holds(None)
+            self._reader.close()
+
+    async def _hold(self) -> None:
+        self._metrics.holds(self._lease.epoch)
+        try:
+            after = await self._begin()
+            self._metrics.state = "delivering"
+            self._notifier.ready(f"delivering from position {after} on (epoch {self._lease.epoch})")
+            await self._work(after)
+        except (LeaseLost, FsyncFailed, sqlite3.DatabaseError):
+            raise  # not ours, or not to be written any more; it is free once the process has ended
+        except BaseException:
+            await self._release()
+            raise
+        await self._release()
+
+    async def _release(self) -> None:
+        """Leave nothing half done, and let whoever stands by take over at once."""
+        now = self._clock.now_ms()
+
+        def step(connection: sqlite3.Connection) -> None:
+            _take_back(connection, now)
+            self._lease.release(connection)
+
+        try:
+            await self._ledger.write(step)
+            log.info("outbox_released", epoch=self._lease.epoch)
+        except (LeaseLost, sqlite3.OperationalError) as error:
+            log.warning("outbox_not_released", error=str(error))
+
+    def _note_standing_by(self, behind: str) -> None:
+        self._metrics.state = "standing by"
+        self._notifier.status(f"standing by: {behind}")
 
     async def _work(self, after: int) -> None:
         """Plan, beat and deliver until stopped, or until one of them cannot go on; then raise why."""
+        beating = asyncio.create_task(self._beat(), name="heartbeat")
         own = [
             asyncio.create_task(self._plan(after), name="planner"),
             asyncio.create_task(self._catch_up.run(), name="catching up"),
-            asyncio.create_task(self._beat(), name="heartbeat"),
             asyncio.create_task(self._hand_over.run(), name="answers"),
             asyncio.create_task(pruning.run(self._ledger, self._clock.now_ms, self._stopping), name="pruning"),
             asyncio.create_task(self._reporting.run(), name="reports"),
             asyncio.create_task(self._failed.get(), name="failures"),
         ]
         stopped = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({*own, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*own, beating, stopped}, return_when=asyncio.FIRST_COMPLETED)
         for task in (*own, stopped):
             task.cancel()
         results = await asyncio.gather(*own, return_exceptions=True)
         self.stop()
-        results += await asyncio.gather(*self._serving.values(), return_exceptions=True)
+        if not any(isinstance(result, LeaseLost) for result in results) and not beating.done():
+            await self._finish({*self._serving.values()})
+        beating.cancel()  # not earlier: what is being finished is still ours alone
+        results += await asyncio.gather(beating, return_exceptions=True)
+        results += await _given_up(self._serving.values())
         for result in results:
             if isinstance(result, Exception):  # raised, or handed over by an endpoint's task
                 raise result
+
+    async def _finish(self, serving: "set[asyncio.Task[None]]") -> None:
+        """Let what is on its way arrive and be written down, for as long as that may take."""
+        at_once = asyncio.create_task(self._at_once.wait())
+        try:
+            async with asyncio.timeout(self._stop_seconds):
+                while (unfinished := [task for task in serving if not task.done()]) and not at_once.done():
+                    await asyncio.wait([at_once, *unfinished], return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            log.warning("deliveries_given_up", endpoints=sum(not task.done() for task in serving))
+        at_once.cancel()
 
     async def _begin(self) -> int:
         """Prove the log against the cursor, take back what a crash left, wake the endpoints that have work."""
         position = await self._proven_position()
         now = self._clock.now_ms()
-        await self._ledger.write(lambda connection: deliveries.take_back(connection, now))
+        await self._ledger.write(lambda connection: _take_back(connection, now))
         await self._pusher.begin()
         for row in await self._ledger.rows("SELECT DISTINCT endpoint_id FROM deliveries WHERE state = 'pending'"):
             self._wake(row[0])
@@ -182,25 +256,19 @@ class Worker:
                 except sqlite3.OperationalError as error:
                     log.error("outbox_unwritable", error=str(error))
                     await asyncio.sleep(_UNWRITABLE_SECONDS)
+            self._metrics.seen(events)
             for endpoint_id in woken:
                 self._wake(endpoint_id)
             self._pusher.wake()
 
     async def _beat(self) -> None:
-        """Leave word that this worker lives; health looks at it."""
-
-        def step(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT OR REPLACE INTO worker (id, pid, alive_at) VALUES (1, ?, ?)",
-                (os.getpid(), self._clock.now_ms()),
-            )
-
+        """Keep the lease, and so leave word that this worker lives. Raises `LeaseLost`."""
         while True:
             try:
-                await self._ledger.write(step)
+                await self._ledger.renew()
             except sqlite3.OperationalError as error:
                 log.error("outbox_unwritable", error=str(error))
-            await asyncio.sleep(_HEARTBEAT_SECONDS)
+            await asyncio.sleep(self._lease.renew_every)
 
     def _wake(self, endpoint_id: str) -> None:
         endpoint = self._endpoints.get(endpoint_id)
@@ -221,6 +289,21 @@ class Worker:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._failed.put_nowait(error)
+
+
+def _take_back(connection: sqlite3.Connection, now: int) -> None:
+    deliveries.take_back(connection, now)
+    push_deliveries.take_back(connection, now)
+
+
+async def _given_up(tasks: "Iterable[asyncio.Task[None]]") -> list[Any]:
+    """End `tasks`, however often they have to be told, and return what they ended with."""
+    tasks = list(tasks)
+    while any(not task.done() for task in tasks):
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=0.1)
+    return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 _TOLD: tuple[tuple[type[Exception], str, Callable[[Exception], str]], ...] = (

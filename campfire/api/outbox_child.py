@@ -11,7 +11,8 @@ import structlog
 
 from campfire.config import Settings
 
-_GRACE_SECONDS = 20
+_GRACE_SECONDS = 5
+"""Beyond what the worker allows itself for finishing."""
 _STEADY_SECONDS = 60
 """A worker that ran this long was well; the next failure starts the waits anew."""
 
@@ -39,7 +40,7 @@ class OutboxChild:
             return
         process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
+            await asyncio.wait_for(process.wait(), self._settings.outbox_stop_seconds + _GRACE_SECONDS)
         except TimeoutError:
             log.warning("outbox_worker_killed", pid=process.pid)
             process.kill()

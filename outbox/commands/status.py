@@ -50,6 +50,8 @@ def look(settings: Settings) -> OutboxStatus:
 def told(found: OutboxStatus, push: PushStatus) -> list[str]:
     """What a person is told: the whole, each endpoint, and what to type next."""
     lines = [_worker(found), _position(found), _counts(found), _push(push)]
+    if found.standing_by is not None:
+        lines.append(f"Waiting to take over: {found.standing_by}.")
     lines += [f"Alarm: {alarm}." for alarm in push.alarms]
     if found.answers.waiting:
         lines.append(f"{many(found.answers.waiting, 'answer')} of bots wait for the server to post them.")

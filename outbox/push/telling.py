@@ -89,6 +89,7 @@ class Teller:
             outcome = await self._means.sender.judged(response)
             return outcome if outcome.failure_class else _with_its_ttl(outcome, response.headers.get("TTL"), ttl)
 
+        await self._means.ledger.assure()
         outcome = await self._means.sender.post(device.endpoint, body, lambda: headers, judge=judge)
         await self._settle(claimed, outcome, began, size, told.device_position)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -171,17 +170,24 @@ def test_where_no_worker_has_run_status_says_so(data: Path) -> None:
     assert command(data, "dead-letters", "list").exit_code == 0
 
 
-def test_a_second_worker_ends_at_once_and_names_the_first(
+async def test_a_second_worker_stands_by_and_status_says_so(
     chat: Chat, running_worker: WorkerProcess, data: Path
 ) -> None:
-    """Two would send everything twice."""
-    asyncio.run(until(data, "delivered", 0))
-    environment = {**os.environ, "CAMPFIRE_DATA": str(data)}
-    second = subprocess.run(
-        [sys.executable, "-m", "outbox.cli", "run"], env=environment, capture_output=True, text=True, timeout=SECONDS
-    )
-    assert second.returncode == 4
-    assert "outbox worker with pid" in second.stderr and "DATA_DIRECTORY_IN_USE" in second.stderr
+    """Two that send would send everything twice; told to stop, it ends like any other."""
+    await until(data, "delivered", 0)
+    second = WorkerProcess(data)
+    second.start()
+    try:
+        async with asyncio.timeout(SECONDS):
+            while (standing_by := (await told(data, "status"))["standing_by"]) is None:
+                await asyncio.sleep(0.02)
+        assert standing_by == f"outbox worker standing by with pid {second.pid}"
+        result = await asyncio.to_thread(command, data, "status")
+        assert f"running with pid {running_worker.pid};" in result.stdout
+        assert f"Waiting to take over: {standing_by}." in result.stdout
+        assert await asyncio.to_thread(second.signal, signal.SIGTERM) == 0
+    finally:
+        second.end()
 
 
 async def test_a_worker_started_first_waits_for_its_server(worker: WorkerProcess, data: Path, sink: Sink) -> None:
