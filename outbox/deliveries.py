@@ -64,16 +64,17 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 def take_back(connection: sqlite3.Connection, now: int) -> None:
-    """After a crash: what was being sent may or may not have arrived, so it is sent again, with the same id."""
+    """After a crash: what was being sent may or may not have arrived, so it is sent again, with the same id.
+
+    It keeps the time that it was due at, and with it its place before what came after it.
+    """
     queueing.end(
         connection,
         "UPDATE deliveries SET state = 'cancelled', is_last = 0, finished_at = ? WHERE state = 'sending' AND is_last",
         (now,),
     )
     connection.execute(
-        "UPDATE deliveries SET state = 'pending', next_attempt_at = ?, failure = 'interrupted by a restart'"
-        " WHERE state = 'sending'",
-        (now,),
+        "UPDATE deliveries SET state = 'pending', failure = 'interrupted by a restart' WHERE state = 'sending'"
     )
 
 

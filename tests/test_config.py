@@ -159,7 +159,7 @@ def test_all_files_are_in_the_data_directory() -> None:
     settings = Settings(data=Path("here"))
     found = [getattr(settings, name) for name in dir(Settings) if name.endswith("_path")]
     paths = [path for path in found if isinstance(path, Path)]
-    assert len(paths) == 11 and {path.parent for path in paths} == {Path("here")}
+    assert len(paths) == 12 and {path.parent for path in paths} == {Path("here")}
     assert len(set(paths)) == len(paths)
 
 
@@ -180,6 +180,9 @@ def test_a_child_process_is_given_the_same_settings(tmp_path: Path) -> None:
         port=8080,
         rate_limit_rpm=7,
         outbox="external",
+        outbox_lease=10.0,
+        outbox_stop_seconds=4.0,
+        outbox_metrics="127.0.0.1:0",
         webhook_allow=(ip_network("10.0.0.0/8"), ip_network("fd00::/8"), "ci.lan", "gitlab"),
         webhook_retry_schedule=(0.5, 7.0),
         webhook_timeout=1.5,
