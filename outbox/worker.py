@@ -23,6 +23,7 @@ from outbox import deliveries, pruning
 from outbox.address_guard import AddressGuard
 from outbox.bot_calls import BotCaller
 from outbox.catch_up import CatchUp
+from outbox.clock_set import watch_clock
 from outbox.endpoint_sender import EndpointSender, Means
 from outbox.hand_over import HandOver
 from outbox.lease import Lease, LeaseLost
@@ -114,9 +115,7 @@ class Worker:
     def stop(self) -> None:
         """Claim nothing more; finish what is being sent."""
         self._stopping.set()
-        for endpoint in self._endpoints.values():
-            endpoint.wake()
-        self._pusher.wake()
+        self._wake_all()
 
     def stop_at_once(self) -> None:
         """Do not even finish that: it is sent again, under the same ids, by the next worker."""
@@ -182,6 +181,7 @@ class Worker:
         own = [
             asyncio.create_task(self._plan(after), name="planner"),
             asyncio.create_task(self._catch_up.run(), name="catching up"),
+            asyncio.create_task(watch_clock(self._clock, self._ledger, self._wake_all), name="clock"),
             asyncio.create_task(self._hand_over.run(), name="answers"),
             asyncio.create_task(pruning.run(self._ledger, self._clock.now_ms, self._stopping), name="pruning"),
             asyncio.create_task(self._reporting.run(), name="reports"),
@@ -269,6 +269,11 @@ class Worker:
             except sqlite3.OperationalError as error:
                 log.error("outbox_unwritable", error=str(error))
             await asyncio.sleep(self._lease.renew_every)
+
+    def _wake_all(self) -> None:
+        for endpoint in self._endpoints.values():
+            endpoint.wake()
+        self._pusher.wake()
 
     def _wake(self, endpoint_id: str) -> None:
         endpoint = self._endpoints.get(endpoint_id)

@@ -174,8 +174,8 @@ class OutboxDrill:
         wanted = self._messages * self._endpoints
         try:
             async with asyncio.timeout(_LEAST_WAITING_SECONDS + wanted / _PER_SECOND):
-                while sum(each.state == "delivered" for each in self._planned()) < wanted:
-                    await asyncio.sleep(0.2)  # noqa: ASYNC110 - another process has to be looked at
+                while sum(each.state == "delivered" for each in self._planned()) < wanted:  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
         except TimeoutError:
             return ["the last worker did not deliver everything in time"]
         finally:

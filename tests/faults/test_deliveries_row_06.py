@@ -5,40 +5,22 @@ import contextlib
 import signal
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from faults_support.outbox_state import rows, status_of, until_delivered
 from outbox_support.chat import Chat
 from outbox_support.sink import Sink
 from outbox_support.worker_process import WorkerProcess
 
-from campfire.config import Settings
-from campfire.engine import Engine
-from outbox.status import OutboxStatus, outbox_status
-
 LEASE = "1.5"
 
 
-@pytest.fixture
-async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
-    chat = Chat(await Engine.open(Settings(data=tmp_path / "data")))
-    await chat.found()
-    yield chat
-    await chat.close()
-
-
-@pytest.fixture
-async def sink() -> AsyncIterator[Sink]:
-    async def slowly(_request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.003)
-        return web.Response()
-
-    sink = Sink(slowly)
-    await sink.start()
-    yield sink
-    await sink.stop()
+async def slowly(_request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(0.003)
+    return web.Response()
 
 
 @pytest.fixture
@@ -50,23 +32,9 @@ def workers(tmp_path: Path) -> Iterator[list[WorkerProcess]]:
         each.end()
 
 
-def status_of(chat: Chat) -> OutboxStatus:
-    status = outbox_status(chat.engine.settings.outbox_path, chat.engine.clock.now_ms())
-    assert status is not None
-    return status
-
-
 def epoch_of(chat: Chat) -> int:
-    with sqlite3.connect(f"file:{chat.engine.settings.outbox_path}?mode=ro", uri=True) as connection:
-        [(epoch,)] = connection.execute("SELECT epoch FROM worker").fetchall()
-    connection.close()
+    [(epoch,)] = rows(chat, "SELECT epoch FROM worker")
     return int(epoch)
-
-
-async def until_delivered(chat: Chat, count: int) -> None:
-    async with asyncio.timeout(60):
-        while (status := outbox_status(chat.engine.settings.outbox_path, 0)) is None or status.delivered < count:
-            await asyncio.sleep(0.02)
 
 
 def times(sink: Sink) -> Counter[str]:
@@ -77,6 +45,7 @@ async def test_row_6_two_workers_under_load_send_nothing_twice(
     chat: Chat, sink: Sink, workers: list[WorkerProcess]
 ) -> None:
     """Both are started at once; one delivers, the other stands by until the first is told to stop, and goes on."""
+    sink.answer = slowly
     await chat.add_webhook(sink.url)
     for worker in workers:
         worker.start()
@@ -99,6 +68,7 @@ async def test_row_6_two_workers_under_load_send_nothing_twice(
 async def test_row_6_a_dead_holder_is_followed_at_once(chat: Chat, sink: Sink, workers: list[WorkerProcess]) -> None:
     """Nobody waits for the lease of a process that is gone, although it would last for minutes more."""
     patient = [WorkerProcess(chat.engine.settings.data, CAMPFIRE_OUTBOX_LEASE="600") for _ in range(2)]
+    sink.answer = slowly
     await chat.add_webhook(sink.url)
     try:
         patient[0].start()
@@ -123,6 +93,7 @@ async def test_row_6_a_holder_that_was_stopped_past_its_lease_is_fenced(
     """What it had on its way when it fell asleep may come twice, with the same id; nothing else does, and
     awake again it sends nothing, but stands by."""
     first, second = workers
+    sink.answer = slowly
     await chat.add_webhook(sink.url)
     first.start()
     posting = asyncio.create_task(post_many(chat, 400))

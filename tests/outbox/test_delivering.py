@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import random
 import signal
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from aiohttp import web
 from outbox_support.chat import SECRET, Chat
 from outbox_support.sink import Sink, ok
@@ -261,39 +259,6 @@ async def test_a_deleted_webhook_receives_nothing_more(chat: Chat, sink: Sink, w
     )
     worker.start()
     await until(chat, "cancelled", 1)
-
-
-@pytest.mark.parametrize("kills", [5])
-async def test_a_killed_worker_loses_nothing_and_repeats_at_most_one_a_kill(
-    chat: Chat, sink: Sink, worker: WorkerProcess, kills: int
-) -> None:
-    """Every delivery arrives, under one id; a kill can repeat only the one that was on its way."""
-
-    async def slowly(_request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.005)
-        return web.Response()
-
-    sink.answer = slowly
-    await chat.add_webhook(sink.url)
-    worker.start()
-    posting = asyncio.create_task(_post_many(chat, 300))
-    chance = random.Random(kills)
-    for _ in range(kills):
-        await sink.until(len(sink.received) + chance.randrange(10, 40))
-        await asyncio.to_thread(worker.signal, signal.SIGKILL)
-        worker.start()
-    await posting
-    await until(chat, "delivered", 300)
-    times = Counter(received.webhook_id for received in sink.received)
-    assert len(times) == 300
-    assert sum(times.values()) - 300 <= kills
-    bodies = {json.loads(received.body)["data"]["body"] for received in sink.received}
-    assert bodies == {f"message {number}" for number in range(300)}
-
-
-async def _post_many(chat: Chat, count: int) -> None:
-    for number in range(count):
-        await chat.post(f"message {number}")
 
 
 async def test_a_worker_told_to_stop_finishes_what_it_is_sending(chat: Chat, sink: Sink, worker: WorkerProcess) -> None:
