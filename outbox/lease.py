@@ -133,8 +133,7 @@ class Lease:
             found = Tenure.of(connection.execute(TENURE).fetchall())
             now = self._clock.monotonic()
             if found is not None and not found.is_over(now):
-                connection.execute("ROLLBACK")
-                return found
+                return found  # somebody was faster; closing ends the transaction
             epoch = 1 if found is None else found.epoch + 1
             connection.execute(
                 "INSERT OR REPLACE INTO worker"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from campfire.domain.events import RecordedEvent
 
@@ -48,6 +48,8 @@ class Metrics:
     """One for a worker's process. `state` is what the worker is doing, `epoch` that of its lease."""
 
     def __init__(self) -> None:
+        # When a counter began is a series for each, and nobody's question.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.state: State = "starting"
         self._recorded: dict[int, int] = {}

@@ -65,8 +65,9 @@ def _of_each(received: list[Receipt], sequences: dict[str, int]) -> list[str]:
         sequence = sequences.get(receipt.delivery, 0)
         if receipt.sequence not in (None, sequence):
             found.append(f"{receipt.delivery} says it is number {receipt.sequence}, and is {sequence}")
-        earlier = seen.setdefault(receipt.delivery, receipt)
-        if earlier is receipt:
+        earlier = seen.get(receipt.delivery)
+        if earlier is None:
+            seen[receipt.delivery] = receipt
             if sequence != last + 1:
                 found.append(f"number {sequence} came after number {last}")
             last = sequence

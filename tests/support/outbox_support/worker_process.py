@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 
 class WorkerProcess:
@@ -25,8 +26,8 @@ class WorkerProcess:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, env=self._environment)
+    def start(self, stderr: IO[bytes] | None = None) -> None:
+        self._process = subprocess.Popen(self._command, env=self._environment, stderr=stderr)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal and go on."""
@@ -37,11 +38,6 @@ class WorkerProcess:
         """Wait for the end, return the exit code."""
         assert self._process is not None
         return self._process.wait(60)
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
 
     def signal(self, number: signal.Signals) -> int:
         """Send a signal, wait for the end, return the exit code."""
