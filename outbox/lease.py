@@ -113,7 +113,7 @@ class Lease:
                 return error.detail
             self._is_first = True
         try:
-            found = Tenure.of(rows_of(self._path, TENURE))
+            found = self._seen()
             if found is None or found.is_over(self._clock.monotonic()):
                 found = self._take()
         except sqlite3.OperationalError as error:
@@ -123,6 +123,16 @@ class Lease:
         except sqlite3.DatabaseError as error:
             raise self._unreadable(error) from error
         return None if found is None else f"the outbox worker with pid {found.pid} (epoch {found.epoch})"
+
+    def _seen(self) -> Tenure | None:
+        """Who has it as far as one sees without writing; None also if that cannot be seen: `_take` will know.
+
+        After a kill the WAL may have to be recovered first, which only a writer can do.
+        """
+        try:
+            return Tenure.of(rows_of(self._path, TENURE))
+        except CampfireError:
+            return None
 
     def _take(self) -> Tenure | None:
         """In a transaction of its own; returns the tenure that is in the way, None once it is ours."""
