@@ -12,10 +12,12 @@ import pytest
 
 from campfire.clock import ManualClock
 from campfire.config import Settings
+from campfire.errors import CampfireError
 from campfire.eventlog.data_lock import DataLock
 from outbox.lease import Lease, LeaseLost
 from outbox.ledger import Ledger
-from outbox.tenure import Tenure, boot_id, namespace, start_of
+from outbox.queries import rows_of
+from outbox.tenure import TENURE, Tenure, boot_id, namespace, start_of
 
 OURS = Tenure(
     epoch=3,
@@ -174,3 +176,28 @@ async def test_a_worker_of_a_version_without_a_lease_is_waited_for(settings: Set
                 await asyncio.sleep(0.01)
     assert "outbox worker with pid" in obstacles[0]
     assert await taking
+
+
+DYING = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("CREATE TABLE begun (x)")
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN")
+for _ in range(100):
+    connection.execute("INSERT INTO begun VALUES (zeroblob(4096))")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""Dies with a part of a transaction in the file, and its journal beside it."""
+
+
+async def test_what_a_kill_left_half_made_is_recovered(settings: Settings) -> None:
+    """Whoever only reads cannot do that, and is told that the file cannot be read; the next worker can."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", DYING, str(settings.outbox_path))
+    await process.wait()
+    with pytest.raises(CampfireError, match="cannot be read"):
+        rows_of(settings.outbox_path, TENURE)
+    _, ledger = await taken(settings, ManualClock())
+    await ledger.write(write_something)
+    assert endpoints(settings) == 1
+    await ledger.close()
