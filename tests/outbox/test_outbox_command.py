@@ -183,7 +183,7 @@ async def test_a_second_worker_stands_by_and_status_says_so(
                 await asyncio.sleep(0.02)
         assert standing_by == f"outbox worker standing by with pid {second.pid}"
         result = await asyncio.to_thread(command, data, "status")
-        assert f"running with pid {running_worker.pid};" in result.stdout
+        assert f"Worker running with pid {running_worker.pid} (lease epoch 1)" in result.stdout
         assert f"Waiting to take over: {standing_by}." in result.stdout
         assert await asyncio.to_thread(second.signal, signal.SIGTERM) == 0
     finally:

@@ -43,6 +43,7 @@ from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret
 from outbox import deliveries, facts, letters, queueing, reports, stream
 from outbox.gauges import Gauges
 from outbox.history import deliveries_of
+from outbox.lease import Lease
 from outbox.ledger import Ledger
 from outbox.letters import dead_letters
 from outbox.lines import due_before, first_in_line
@@ -292,6 +293,7 @@ async def test_every_statement_of_the_outbox_has_an_index(
         finally:
             outbox.worker.stop()
             await running
+        assert await Lease(chat.engine.settings, outbox.clock).acquire(asyncio.Event(), lambda _obstacle: None)
         assert witness_of(outbox.path) is not None
         pulled = stream.page(
             outbox.path, chat.engine.reader, webhook_id, after=1, limit=10, may_see=lambda _room_id: True
