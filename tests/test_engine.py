@@ -242,7 +242,6 @@ async def test_a_start_finds_everything_as_it_was_left(settings: Settings) -> No
     engine = await Engine.open(settings)
     try:
         assert state(engine.directory) == state(before)
-        assert engine.sealer.open(next(iter(engine.directory.webhooks.values())).sealed_secret) == "secret"
     finally:
         await engine.close()
 
