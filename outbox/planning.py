@@ -1,6 +1,6 @@
 """From events to deliveries: who wants what, decided without I/O."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Literal
 from uuid import UUID, uuid5
 
@@ -36,9 +36,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
         Every room is every one but the administrators': what the server says there is for nobody by accident.
         """
-        if event_type not in self.events:
-            return False
-        return room_id != ADMINISTRATORS_ROOM if self.rooms is None else room_id in self.rooms
+        return event_type in self.events and is_among(room_id, self.rooms)
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -53,6 +51,11 @@ class Planned(msgspec.Struct, frozen=True):
     cause: Cause
     hops: int = 0
     """Of the event (`campfire.domain.hops`)."""
+
+
+def is_among(room_id: str | None, rooms: Container[str | None] | None) -> bool:
+    """Whether an endpoint that chose `rooms` may be told of a room; None is every room but the administrators'."""
+    return room_id != ADMINISTRATORS_ROOM if rooms is None else room_id in rooms
 
 
 def room_of(event: Event) -> str | None:

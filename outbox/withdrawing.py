@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from campfire.domain.ids import ADMINISTRATORS_ROOM
 from outbox import answers, queueing
 
 
@@ -36,11 +37,12 @@ def cancel_unwanted(connection: sqlite3.Connection, endpoint_id: str, now: int) 
 
 UNWANTED = "the webhook's events or rooms were changed"
 
-_IS_UNWANTED = """
+# As `planning.is_among` has it.
+_IS_UNWANTED = f"""
 endpoint_id = :endpoint AND cause IN ('live', 'history') AND NOT EXISTS (
     SELECT 1 FROM endpoints WHERE endpoints.id = :endpoint
     AND event_type IN (SELECT value FROM json_each(endpoints.events))
-    AND (rooms IS NULL OR room_id IN (SELECT value FROM json_each(rooms))))
+    AND (rooms IS NULL AND room_id IS NOT '{ADMINISTRATORS_ROOM}' OR room_id IN (SELECT value FROM json_each(rooms))))
 """
 _CANCEL = "UPDATE deliveries SET state = 'cancelled', failure = :why, finished_at = :now"
 # One for each state, so that each finds its own index.

@@ -21,6 +21,7 @@ from campfire.iso_times import ms_from_iso
 from campfire.tokens import token_hash
 from campfire.webhook_secrets import PULL_KEY_PREFIX
 from outbox import stream
+from outbox.planning import is_among
 
 LONGEST_WAIT = 30
 LONGEST_PAGE = 500
@@ -112,7 +113,7 @@ def _sight_of(engine: Engine, webhook: WebhookState) -> stream.MaySee:
         if room_id is None:
             return True
         room = rooms.get(room_id)
-        return room is not None and not room.deleted and (wanted is None or room_id in wanted)
+        return room is not None and not room.deleted and is_among(room_id, wanted)
 
     return may_see
 

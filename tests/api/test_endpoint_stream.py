@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from aiohttp import web
 from outbox_support.sink import Sink
+from outbox_support.stream import until_true
 from outbox_support.worker_process import WorkerProcess
 from standardwebhooks import Webhook
 
+from campfire import notices
 from campfire.domain.events import WebhookCursorMoved
+from campfire.domain.ids import ADMINISTRATORS_ROOM
 from campfire.iso_times import iso_from_ms
 from outbox import stream
+from outbox.queries import rows_of
 
 if TYPE_CHECKING:
     from tests.api.conftest import Chat, Client, OpenChat, Reply
@@ -217,6 +222,25 @@ async def test_a_room_that_an_endpoint_lost_is_not_pulled_either(scene: Scene, w
     here, there = data_of(await endpoint.all_of(2))
     assert here["body"] == "here"
     assert there["withdrawn"] == "cancelled" and "body" not in there
+
+
+async def test_the_administrators_room_is_lost_by_wanting_every_room(scene: Scene, worker: WorkerProcess) -> None:
+    """Who named it was told of it; who wants all the others since is not, neither by a retry nor by pulling."""
+    refusals: list[bytes] = []
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        refusals.append(await request.read())
+        return web.Response(status=503, headers={"Retry-After": "1"})
+
+    scene.sink.answer = refuse
+    await notices.post(scene.chat.engine, "this makes the room", "test/1")
+    endpoint = await scene.endpoint(rooms=[ADMINISTRATORS_ROOM])
+    await notices.post(scene.chat.engine, "for administrators", "test/2")
+    await until_true(lambda: bool(refusals))
+    assert (await scene.ada.patch(f"/api/v1/webhooks/{endpoint.id}", {"rooms": None})).status == 200
+    await until_true(lambda: rows_of(scene.outbox, "SELECT state FROM deliveries") == [("cancelled",)])
+    [kept] = data_of(await endpoint.all_of(1))
+    assert (kept["room_id"], kept["withdrawn"]) == (ADMINISTRATORS_ROOM, "cancelled") and "body" not in kept
 
 
 async def test_a_paused_endpoint_can_still_pull(scene: Scene, worker: WorkerProcess) -> None:
