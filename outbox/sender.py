@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -182,11 +183,28 @@ class Sender:
         if 200 <= status < 300:
             failure, said, retry_after = None, "delivered", None
         elif 300 <= status < 400:
-            where = harmless(response.headers.get("Location", "nowhere"), 400)
-            failure, said, retry_after = "redirect", f"redirects to {where}, which is not followed", None
+            location = response.headers.get("Location", "")
+            said = f"redirects to {_place_of(location)}, which is not followed"
+            failure, retry_after = "redirect", None
+            excerpt = (f"Location: {location}\n\n".encode(errors="backslashreplace") + excerpt)[:MOST_KEPT]
         if asked is not None:
             said += f"; asked by webhook-delivery: {asked}"
         return Outcome(failure, said + cut_off, status, excerpt, retry_after, asked=asked)
+
+
+def _place_of(location: str) -> str:
+    """Where a redirect leads, without what a receiver may say there: a path or a query may hold what it was sent,
+    or a secret, and the detail stays in logs. All of it is in the excerpt, which is forgotten when it must be.
+    """
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "an address that cannot be read"
+    if not location:
+        return "nowhere"
+    if not parts.netloc:
+        return "another path of its own"
+    return harmless(f"{parts.scheme or 'the same scheme'}://{parts.netloc.rpartition('@')[2]}", 300)
 
 
 async def _excerpt(response: aiohttp.ClientResponse) -> tuple[bytes, str]:

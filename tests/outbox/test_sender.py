@@ -47,8 +47,22 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(sender: Sender, sink:
 
     sink.answer = elsewhere
     outcome = await sender.attempt("msg_1", sink.url, BODY, [SECRET])
-    assert outcome.failure_class == "redirect" and "169.254.169.254" in outcome.detail
+    assert outcome.failure_class == "redirect" and "http://169.254.169.254," in outcome.detail
+    assert outcome.excerpt.startswith(b"Location: http://169.254.169.254/latest/meta-data\n")
     assert len(sink.received) == 1
+
+
+@pytest.mark.parametrize("place", ["/{}", "?said={}", "//{}@other.example.com/", "https://other.example.com/{}#{}"])
+async def test_a_redirect_that_says_back_what_it_was_sent_is_not_quoted(sender: Sender, sink: Sink, place: str) -> None:
+    """In the detail, that is, which stays in logs and in the outbox; the excerpt goes with the message."""
+
+    async def say_back(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": place.replace("{}", (await request.json())["hello"])})
+
+    sink.answer = say_back
+    outcome = await sender.attempt("msg_1", sink.url, b'{"hello": "Quetzalcoatl"}', [SECRET])
+    assert outcome.failure_class == "redirect" and "Quetzalcoatl" not in outcome.detail
+    assert b"Quetzalcoatl" in outcome.excerpt
 
 
 async def test_an_endless_answer_is_cut_off(sender: Sender, sink: Sink) -> None:
@@ -241,7 +255,9 @@ async def test_what_a_receiver_says_can_be_written_down_and_shown() -> None:
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"}}")
-        writer.write(b"HTTP/1.1 302 Found\r\nLocation: /\xff\x1b[2J\xe2\x80\xae\r\nContent-Length: 0\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 302 Found\r\nLocation: http://\xff\x1bc\xe2\x80\xae/\x1b[2J\r\nContent-Length: 0\r\n\r\n"
+        )
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -252,7 +268,8 @@ async def test_what_a_receiver_says_can_be_written_down_and_shown() -> None:
     await sender.close()
     server.close()
     assert outcome.failure_class == "redirect", outcome
-    assert outcome.detail.isascii() and outcome.detail.isprintable() and "\\x1b[2J" in outcome.detail
+    assert outcome.detail.isascii() and outcome.detail.isprintable() and "\\x1bc" in outcome.detail
+    assert "\\x1b[2J" in readable(outcome.excerpt) and "\x1b" not in readable(outcome.excerpt)
 
 
 def test_an_excerpt_is_made_safe_to_look_at() -> None:
