@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from outbox.queries import rows_of
+from outbox.reading import readable
 
 SHOWN_BYTES = 4_096
 """Of a response, to whoever manages the endpoint: no more, or a receiver could be used to read what it can reach."""
@@ -12,7 +13,8 @@ SHOWN_BYTES = 4_096
 
 class AttemptMade(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt, in milliseconds. `tries` at the network within it; phases are None where there was none, as
-    connecting is on a connection that was open. `excerpt` is the beginning of the response as text.
+    connecting is on a connection that was open. `excerpt` is the beginning of the response as text
+    that may stand anywhere: JSON, too, is looked at in terminals.
     """
 
     number: int
@@ -43,6 +45,6 @@ def attempts_of(path: Path, delivery_id: str) -> list[AttemptMade]:
     for row in rows:
         values = dict(zip(AttemptMade.__struct_fields__, row, strict=True))
         excerpt = values["excerpt"]
-        values["excerpt"] = None if excerpt is None else excerpt[:SHOWN_BYTES].decode(errors="replace")
+        values["excerpt"] = None if excerpt is None else readable(excerpt[:SHOWN_BYTES])
         found.append(AttemptMade(**values))
     return found

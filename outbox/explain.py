@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from outbox.attempts import AttemptMade
 from outbox.facts import DeliveryFacts, Event, MissingFacts, Subscription
+from outbox.planning import is_among
 from outbox.wording import addressee, many, moment, shown, span
 
 _MOST_SAID = 300
@@ -155,6 +156,8 @@ def _worker(facts: DeliveryFacts) -> Sequence[str]:
 
 def _reason(facts: MissingFacts, event: Event, whom: str) -> list[str]:
     wanted = facts.subscription
+    if event.untold is not None:
+        return [f"Nobody is told of it: {event.untold}."]
     if facts.position <= facts.created_position:
         made = f" {moment(facts.created_at)}" if facts.created_at is not None else ""
         return [
@@ -163,8 +166,6 @@ def _reason(facts: MissingFacts, event: Event, whom: str) -> list[str]:
         ]
     if facts.deleted_at is not None and event.at >= facts.deleted_at:
         return [f"{whom} had been deleted {moment(facts.deleted_at)}."]
-    if event.untold is not None:
-        return [f"Nobody is told of it: {event.untold}."]
     if facts.kind == "bot":
         called = "when it is mentioned, addressed by a command, or written to in a direct room"
         return [f"A bot is called {called}; no call of this one is at position {facts.position}."]
@@ -172,8 +173,14 @@ def _reason(facts: MissingFacts, event: Event, whom: str) -> list[str]:
         return [
             f"{whom} did not subscribe to {event.type}: since {moment(wanted.at)} it wanted {_list(wanted.events)}."
         ]
-    if wanted is not None and wanted.rooms is not None and event.room_id not in wanted.rooms:
-        return [f"{whom} did not choose this room: since {moment(wanted.at)} it wanted {_list(wanted.rooms)}."]
+    if wanted is not None and not is_among(event.room_id, wanted.rooms):
+        rooms = "every room but the administrators' own" if wanted.rooms is None else _list(wanted.rooms)
+        return [f"{whom} did not choose this room: since {moment(wanted.at)} it wanted {rooms}."]
+    if facts.position > facts.reached and facts.state == "disabled":
+        return [
+            f"{whom} is disabled: what has happened since then waits in the log.",
+            f"To send again: campfire-outbox endpoints resume {facts.endpoint_id}",
+        ]
     if facts.position > facts.reached:
         ahead = many(facts.position - facts.reached, "event")
         return [f"It has not been reached yet: for {whom} the log is followed up to {facts.reached}, {ahead} before."]
@@ -188,7 +195,11 @@ def _reason(facts: MissingFacts, event: Event, whom: str) -> list[str]:
 
 
 def _move(facts: MissingFacts) -> list[str]:
-    if facts.kind != "webhook" or facts.state == "deleted":
+    """How to send it after all, unless the endpoint, as it is today, would not have it."""
+    wants, event = facts.wants, facts.event
+    if facts.kind != "webhook" or facts.state == "deleted" or wants is None or event is None:
+        return []
+    if event.type not in wants.events or not is_among(event.room_id, wants.rooms) or wants.unmet:
         return []
     first = facts.position - 1
     return [f"To send it: campfire-outbox endpoints move {facts.endpoint_id} --to {first} --until {facts.position}"]

@@ -14,6 +14,7 @@ from campfire.domain import ids
 from campfire.domain.events import RecordedEvent
 from campfire.domain.public_view import public_view
 from campfire.domain.webhook_filters import matches
+from campfire.domain.webhooks import EVENT_TYPES
 from campfire.errors import CampfireError
 from campfire.eventlog.reader import LogReader
 from outbox.attempts import AttemptMade, attempts_of
@@ -92,7 +93,10 @@ class DeliveryFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MissingFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What bears on why an endpoint was not sent an event. `reached`: up to where it has been planned."""
+    """What bears on why an endpoint was not sent an event. `reached`: up to where it has been planned.
+
+    `subscription` is what it wanted then, `wants` what it wants today.
+    """
 
     endpoint_id: str
     kind: str
@@ -107,6 +111,7 @@ class MissingFacts(msgspec.Struct, frozen=True, kw_only=True):
     subscription: Subscription | None
     deleted_at: int | None
     meanwhile: list[Happening]
+    wants: Subscription | None = None
 
 
 def delivery_facts(settings: Settings, delivery_id: str, now: int) -> DeliveryFacts:
@@ -173,6 +178,7 @@ def missing_facts(settings: Settings, endpoint_id: str, position: int) -> Missin
         tip = reader.tip().position
     finally:
         reader.close()
+    about = recorded.event if recorded is not None else None
     deleted = [each.event.at for each in history if isinstance(each.event, happened.WebhookDeleted)]
     return MissingFacts(
         endpoint_id=endpoint_id,
@@ -185,7 +191,8 @@ def missing_facts(settings: Settings, endpoint_id: str, position: int) -> Missin
         tip=tip,
         reached=reached,
         event=event,
-        subscription=_subscription(history, position, recorded.event if recorded is not None else None),
+        subscription=_subscription(history, position, about),
+        wants=_subscription(history, 1 << 62, about),
         deleted_at=deleted[0] if deleted else None,
         meanwhile=_happenings(history, since=0),
     )
@@ -254,6 +261,8 @@ def _told_event(reader: LogReader, recorded: RecordedEvent) -> Event:
         untold = "it was brought in from elsewhere, and what happened there was told there"
     elif getattr(event, "scrubbed", False):
         untold = "its message was deleted, and what it said is gone"
+    elif event.topic not in EVENT_TYPES and not isinstance(event, happened.WebhookTested | happened.BotCalled):
+        untold = f"nobody can subscribe to {event.topic}"
     return Event(recorded.position, event.topic, event.at, room_id, _room_name(reader, room_id), untold)
 
 

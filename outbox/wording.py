@@ -9,7 +9,7 @@ import msgspec
 from campfire.iso_times import iso_from_ms
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-_TIME = re.compile(r"(^|_)(at|until|since|oldest|newest)$")
+_TIME = re.compile(r"(^|_)(at|until|since|oldest|newest|now)$")
 
 
 def moment(at_ms: int) -> str:

@@ -46,7 +46,7 @@ async def test_one_delivery_comes_with_its_attempts_and_its_story(chat: "Chat", 
     found = (await ada.get(f"/api/v1/webhooks/{webhook_id}/deliveries/{ids[1]}")).json
     assert (found["sequence"], found["previous_id"], found["state"]) == (2, ids[0], "dead")
     [attempt] = found["attempts"]
-    assert (attempt["status"], attempt["duration_ms"], attempt["excerpt"]) == (500, 102, "not \x1b[31mtoday")
+    assert (attempt["status"], attempt["duration_ms"], attempt["excerpt"]) == (500, 102, r"not \x1b[31mtoday")
     assert any("It was given up" in sentence for sentence in found["explanation"])
     other_id, others = await letters_of(chat, ada, 1)
     for path in (f"{webhook_id}/deliveries/{others[0]}", f"{other_id}/deliveries/msg_unknown"):

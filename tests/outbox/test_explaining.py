@@ -13,6 +13,7 @@ from outbox_support.chat import Chat
 from outbox_support.sink import Sink
 from outbox_support.worker_process import WorkerProcess
 
+from campfire.domain.ids import ADMINISTRATORS_ROOM
 from outbox.attempts import AttemptMade
 from outbox.cli import main
 from outbox.explain import story, why_not
@@ -105,6 +106,7 @@ MISSING = MissingFacts(
     reached=2000,
     event=EVENT,
     subscription=WANTED,
+    wants=WANTED,
     deleted_at=None,
     meanwhile=[],
 )
@@ -248,6 +250,25 @@ def test_a_story_ends_with_what_it_waits_for(facts: DeliveryFacts, said: str) ->
             "Nobody is told of it: its message was deleted, and what it said is gone.",
         ),
         (
+            changed(MISSING, event=changed(EVENT, room_id=ADMINISTRATORS_ROOM)),
+            (
+                f"{HOOK} did not choose this room: since 2026-11-25 10:30:00 UTC it wanted every room but the"
+                " administrators' own."
+            ),
+        ),
+        (
+            changed(MISSING, reached=1200, state="disabled"),
+            f"{HOOK} is disabled: what has happened since then waits in the log.",
+        ),
+        (
+            changed(MISSING, reached=1200, state="disabled"),
+            "To send again: campfire-outbox endpoints resume w1",
+        ),
+        (
+            changed(MISSING, created_position=1500, event=changed(EVENT, untold="nobody can subscribe to it")),
+            "Nobody is told of it: nobody can subscribe to it.",
+        ),
+        (
             changed(MISSING, reached=1200),
             f"It has not been reached yet: for {HOOK} the log is followed up to 1200, 4 events before.",
         ),
@@ -264,6 +285,16 @@ def test_a_story_ends_with_what_it_waits_for(facts: DeliveryFacts, said: str) ->
 def test_why_something_was_not_sent_is_told(facts: MissingFacts, said: str) -> None:
     """The first reason that there is."""
     assert said in why_not(facts)
+
+
+@pytest.mark.parametrize(
+    "wants",
+    [changed(WANTED, events=("room.created",)), changed(WANTED, rooms=("r2",)), changed(WANTED, conditions=1, unmet=1)],
+)
+def test_nobody_is_told_to_type_what_would_send_nothing(wants: Subscription) -> None:
+    """A cursor that is moved sends what the endpoint wants today."""
+    assert len(why_not(changed(MISSING, created_position=1500))) == 3
+    assert not any("endpoints move" in each for each in why_not(changed(MISSING, created_position=1500, wants=wants)))
 
 
 async def explained(data: Path, *arguments: str) -> Any:
@@ -301,9 +332,13 @@ async def test_a_real_delivery_is_explained_from_plan_to_receipt(
     by_position = await explained(data, webhook_id, "--position", str(position))
     assert by_position["explanation"] == told["explanation"]
 
+    assert [each["excerpt"] for each in told["attempts"]] == ["thanks", "thanks"] and told["now"].endswith("Z")
+
     missing = await explained(data, webhook_id, "--message", early.message_id)
     assert "later than this" in missing["explanation"][1]
     assert "campfire-outbox endpoints move" in missing["explanation"][2]
+    first = await explained(data, webhook_id, "--position", "1")
+    assert first["explanation"][1].startswith("Nobody is told of it: nobody can subscribe to")
 
 
 @pytest.mark.parametrize(
