@@ -41,8 +41,9 @@ def telling_errors(command: Callable[Parameters, Result]) -> Callable[Parameters
             return command(*arguments, **options)
         except (CampfireError, DomainError) as error:
             click.echo(f"{error.code}: {error.detail}", err=True)
-            if CATALOGUE[error.code].advice != error.detail:
-                click.echo(CATALOGUE[error.code].advice, err=True)
+            advice = CATALOGUE[error.code].advice
+            if advice != error.detail and not advice.startswith("See /"):  # an address of the server's
+                click.echo(advice, err=True)
             sys.exit(EXIT_CODES.get(error.code, 1))
         finally:
             os.umask(mask)

@@ -14,7 +14,7 @@ _MOST_SAID = 300
 def story(facts: DeliveryFacts) -> list[str]:
     """What it tells of and why, its place, everything that happened to it in order, and what it waits for."""
     told = [(each.ended_at, _attempt(each)) for each in facts.attempts]
-    told += [(each.at, f"{moment(each.at)}: {shown(each.what)}.") for each in facts.meanwhile]
+    told += [(each.at, f"{moment(each.at)}: {shown(each.what.rstrip('.'))}.") for each in facts.meanwhile]
     if facts.parked_at is not None:
         told.append(
             (facts.parked_at, f"{moment(facts.parked_at)}: it was parked; the others of its line wait for it no more.")
@@ -122,12 +122,12 @@ def _waits(facts: DeliveryFacts) -> list[str]:
     if endpoint is None:
         return ["It waits, but the endpoint is gone."]
     if endpoint.state == "disabled":
-        why = f" ({shown(endpoint.why)})" if endpoint.why else ""
+        why = f" ({shown(endpoint.why.rstrip('.'))})" if endpoint.why else ""
         sentences.append(f"It waits because the endpoint is disabled{why}.")
     elif endpoint.state == "paused":
         sentences.append("It waits because the endpoint is paused.")
     if sentences:
-        sentences.append(f"To send again: campfire-outbox endpoints resume {facts.endpoint_id}")
+        return [*sentences, f"To send again: campfire-outbox endpoints resume {facts.endpoint_id}"]
     if endpoint.breaker_until is not None:
         sentences.append(
             f"It waits for the circuit breaker, open until {moment(endpoint.breaker_until)} after"

@@ -87,6 +87,11 @@ def settled(choice: LetterChoice, counts: Sequence[LetterCount]) -> LetterChoice
     return msgspec.structs.replace(choice, upto=max(each.newest for each in counts))
 
 
+def is_known(path: Path, endpoint_id: str) -> bool:
+    """Whether there is such a webhook or bot, or was."""
+    return bool(rows_of(path, "SELECT 1 FROM endpoints WHERE id = ?", (endpoint_id,)))
+
+
 def require_dead(path: Path, deliveries: Sequence[str]) -> None:
     """Raises `DELIVERY_NOT_FOUND` naming those that are no dead letters."""
     if not deliveries:

@@ -1,6 +1,7 @@
 """What a moved cursor would send, counted from the log before anybody is asked."""
 
 from campfire.config import Settings
+from campfire.domain.webhook_operations import require_places
 from campfire.errors import CampfireError
 from campfire.eventlog.reader import LogReader
 from outbox import endpoints
@@ -20,15 +21,18 @@ def position_before(settings: Settings, at: int) -> int:
 
 
 def count_in_range(settings: Settings, webhook_id: str, after: int, until: int | None) -> int:
-    """How many events in (`after`, `until`] a webhook wants as it is now. Raises `WEBHOOK_NOT_FOUND`.
+    """How many events in (`after`, `until`] a webhook wants as it is now. Raises `WEBHOOK_NOT_FOUND`,
+    and `ValidationFailed` as the move itself would.
 
     Reads them all: a million in some seconds.
     """
     endpoint = _endpoint(settings, webhook_id)
     reader = LogReader(settings.events_path)
     try:
+        tip = reader.tip().position
+        require_places(after, until, tip)
         count, position = 0, after
-        end = reader.tip().position if until is None else until
+        end = tip if until is None else until
         while events := reader.read(position, _PAGE, upto=end):
             position = events[-1].position
             count += sum(1 for each in events if not is_scrubbed(each.event) and plan_history(each, endpoint, ""))

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from campfire.domain.web_addresses import address_shown
 from campfire.iso_times import iso_from_ms
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -43,8 +44,10 @@ def shown(text: str) -> str:
 
 
 def addressee(kind: str, name: str | None, url: str) -> str:
-    """An endpoint as people know it."""
-    return shown(f"the bot {name} at {url}" if kind == "bot" else url)
+    """An endpoint as people know it, without what may be a secret in its address; it may stand in a ticket."""
+    address = address_shown(url)
+    address = address if address == url else f"{address}?…"
+    return shown(f"the bot {name} at {address}" if kind == "bot" else address)
 
 
 def for_programs(value: Any) -> Any:

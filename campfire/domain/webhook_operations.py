@@ -90,12 +90,17 @@ def decide_operator_move(
 ) -> list[NewEvent]:
     """Let an endpoint go on after position `after`, up to `until`. Raises `WebhookNotFound`, `ValidationFailed`."""
     webhook = _webhook(directory, webhook_id)
+    require_places(after, until, tip)
+    moved = WebhookCursorMoved(at=at, webhook_id=webhook_id, move_id=move_id, after=after, until=until, by=OPERATOR)
+    return [NewEvent(webhook_id, webhook.version + 1, moved)]
+
+
+def require_places(after: int, until: int | None, tip: int) -> None:
+    """Raises `ValidationFailed` for places that a log which ends at `tip` does not have."""
     if not 0 <= after <= tip:
         raise refused("after", f"must be a position of the log, from 0 to {tip}")
     if until is not None and not after <= until <= tip:
         raise refused("until", f"must be a position from {after}, where it begins, to {tip}")
-    moved = WebhookCursorMoved(at=at, webhook_id=webhook_id, move_id=move_id, after=after, until=until, by=OPERATOR)
-    return [NewEvent(webhook_id, webhook.version + 1, moved)]
 
 
 def _webhook(directory: Directory, webhook_id: str) -> WebhookState:

@@ -10,7 +10,7 @@ from campfire.config import Settings
 from campfire.domain.webhook_operations import LetterChoice
 from campfire.outbox_words import Drop, Replay, Requested
 from outbox import letters
-from outbox.commands.options import choice_from, choosing
+from outbox.commands.options import choice_from, choosing, typeable, typed
 from outbox.commands.requests import request
 from outbox.explain import story
 from outbox.facts import delivery_facts
@@ -46,14 +46,16 @@ def list_(limit: int, as_json: bool, data: str | None, **chosen: Any) -> None:
         return
     if not found:
         click.echo("There are no dead letters." if choice == letters.EVERYTHING else "There are no such dead letters.")
+        if choice.webhook_id is not None and not letters.is_known(settings.outbox_path, choice.webhook_id):
+            click.echo(f"The outbox knows no webhook or bot {choice.webhook_id}.")
         return
     for letter in found:
         click.echo(_sentence(letter))
     total = sum(each.count for each in letters.counted(settings.outbox_path, choice))
     if total > len(found):
         click.echo(f"... and {total - len(found):,} more; --limit shows them.")
-    click.echo("Why, in full: campfire-outbox dead-letters show ID")
-    click.echo("Mend the endpoint, then: campfire-outbox dead-letters replay --all")
+    click.echo(typeable("Why, in full: campfire-outbox dead-letters show ID", data))
+    click.echo(typeable(f"Mend the endpoint, then: campfire-outbox dead-letters replay {typed(choice)}", data))
 
 
 @dead_letters.command(epilog=EXIT_CODES_HELP)
@@ -74,7 +76,7 @@ def show(delivery: str, as_json: bool, data: str | None) -> None:
         print_json(for_programs(facts) | {"explanation": sentences})
         return
     for sentence in sentences:
-        click.echo(sentence)
+        click.echo(typeable(sentence, data))
 
 
 @dead_letters.command(epilog=EXIT_CODES_HELP)

@@ -92,10 +92,11 @@ def move(webhook: str, start: str, until: str | None, dry_run: bool, as_json: bo
     last = None if until is None else _position(settings, until, "--until", at_end=True)
     if dry_run:
         count = count_in_range(settings, webhook, after, last)
+        upto = "" if last is None else f" up to {last}"
         if as_json:
             print_json({"dry_run": True, "after": after, "until": last, "count": count})
         else:
-            click.echo(f"{many(count, 'event')} after position {after} would be sent.")
+            click.echo(f"{many(count, 'event')} after position {after}{upto} would be sent.")
         return
     done = request(settings, Move(webhook_id=webhook, move_id=str(uuid4()), after=after, until=last))
     _tell(done, f"Moved: it goes on after position {after}.", as_json)

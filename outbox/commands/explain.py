@@ -8,7 +8,9 @@ from campfire.clock import SystemClock
 from campfire.command_line import EXIT_CODES_HELP, data_option, json_option, print_json, settings_from, telling_errors
 from campfire.config import Settings
 from outbox import facts
+from outbox.commands.options import typeable
 from outbox.explain import story, why_not
+from outbox.letters import is_known
 from outbox.push.story import push_facts, push_story
 from outbox.wording import for_programs
 
@@ -40,6 +42,11 @@ def explain(what: str, position: int | None, message: str | None, as_json: bool,
     elif what.startswith("push_"):
         push = push_facts(settings.outbox_path, what)
         found, sentences = push, push_story(push, now)
+    elif is_known(settings.outbox_path, what):
+        raise click.UsageError(
+            f"{what} is an endpoint: say of which event, with --position or --message."
+            " How it is: campfire-outbox status"
+        )
     else:
         delivery = facts.delivery_facts(settings, what, now)
         found, sentences = delivery, story(delivery)
@@ -47,7 +54,7 @@ def explain(what: str, position: int | None, message: str | None, as_json: bool,
         print_json(for_programs(found) | {"explanation": sentences})
         return
     for sentence in sentences:
-        click.echo(sentence)
+        click.echo(typeable(sentence, data))
 
 
 def _of_endpoint(

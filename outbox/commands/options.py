@@ -1,12 +1,14 @@
 """What the commands share: which dead letters, and when."""
 
+import shlex
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from campfire.domain.webhook_operations import LetterChoice
-from campfire.iso_times import ms_from_iso
+from campfire.iso_times import iso_from_ms, ms_from_iso
+from outbox.sender import FailureClass
 
 Command = Callable[..., Any]
 
@@ -40,9 +42,17 @@ class SequenceRange(click.ParamType[tuple[int | None, int | None]]):
         return (int(first) if first else None, int(last) if last else None)
 
 
+_CLASSES: tuple[str, ...] = get_args(FailureClass)
+
 _CHOOSING = (
     click.option("--webhook", metavar="ID", help="Of this webhook or bot."),
-    click.option("--class", "failure_class", metavar="CLASS", help="Of this failure: network, timeout, tls, status, …"),
+    click.option(
+        "--class",
+        "failure_class",
+        type=click.Choice(_CLASSES),
+        metavar="CLASS",
+        help=f"Of this failure: {', '.join(_CLASSES)}.",
+    ),
     click.option("--since", type=Moment(), metavar="TIME", help="That died at this time or later (ISO 8601)."),
     click.option("--until", type=Moment(), metavar="TIME", help="That died at this time or earlier."),
     click.option(
@@ -83,3 +93,27 @@ def choice_from(
         first=first,
         last=last,
     )
+
+
+def typed(choice: LetterChoice) -> str:
+    """A choice (but for names of deliveries) as one types it; `--all` for every dead letter."""
+    said = [
+        f"{option} {shlex.quote(value)}"
+        for option, value in (
+            ("--webhook", choice.webhook_id),
+            ("--class", choice.failure_class),
+            ("--since", None if choice.since is None else iso_from_ms(choice.since)),
+            ("--until", None if choice.upto is None else iso_from_ms(choice.upto)),
+        )
+        if value is not None
+    ]
+    if choice.first is not None or choice.last is not None:
+        said.append(f"--range {choice.first or ''}..{choice.last or ''}")
+    return " ".join(said) or "--all"
+
+
+def typeable(line: str, data: str | None) -> str:
+    """A line whose commands work as they stand, also for who named the data directory with `--data`."""
+    if data is None:
+        return line
+    return line.replace("campfire-outbox ", f"CAMPFIRE_DATA={shlex.quote(data)} campfire-outbox ")

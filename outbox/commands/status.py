@@ -7,6 +7,7 @@ from campfire.clock import SystemClock
 from campfire.command_line import EXIT_CODES_HELP, data_option, json_option, print_json, settings_from, telling_errors
 from campfire.config import Settings
 from campfire.errors import CampfireError
+from outbox.commands.options import typeable
 from outbox.push.queries import PushStatus, push_status
 from outbox.status import EndpointStatus, OutboxStatus, outbox_status
 from outbox.wording import addressee, for_programs, many, moment, shown, span
@@ -31,7 +32,7 @@ def status(as_json: bool, data: str | None) -> None:
         print_json(for_programs(found) | {"push": msgspec.to_builtins(push)})
         return
     for line in told(found, push):
-        click.echo(line)
+        click.echo(typeable(line, data))
 
 
 def look(settings: Settings) -> OutboxStatus:
@@ -43,7 +44,7 @@ def look(settings: Settings) -> OutboxStatus:
         breaker_ms=round(settings.webhook_breaker_seconds * 1000),
     )
     if found is None:
-        raise CampfireError("NOT_FOUND", f"No worker has run on {settings.data} yet.")
+        raise CampfireError("NOT_FOUND", f"No worker has run on {settings.data} yet. Is it the right directory?")
     return found
 
 
@@ -97,7 +98,7 @@ def _push(push: PushStatus) -> str:
 
 
 def endpoint_lines(each: EndpointStatus) -> list[str]:
-    state = f"{each.state}: {shown(each.why)}" if each.why else each.state
+    state = f"{each.state}: {shown(each.why.rstrip('.'))}" if each.why else each.state
     lines = [f"{addressee(each.kind, each.name, each.url)}  [{each.id}]", f"  {state}; {_backlog(each)}"]
     if each.breaker == "open" and each.breaker_until is not None:
         lines.append(
@@ -119,7 +120,7 @@ def _backlog(each: EndpointStatus) -> str:
         if each.lag_events:
             return f"{many(each.lag_events, 'event')} still to be looked at, {span(each.lag_ms)} behind{dead}"
         return f"nothing waits{dead}"
-    parts = [f"{each.waiting} waiting"]
+    parts = [f"{each.pending} waiting"]
     parts += [f"{count} {word}" for count, word in ((each.queued, "queued"), (each.parked, "parked")) if count]
     parts += [f"{each.sending} being sent"] if each.sending else []
     return f"{many(each.lag_events, 'event')} and {span(each.lag_ms)} behind ({', '.join(parts)}){dead}"

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +58,11 @@ def last_events(data: Path, count: int) -> list[Event]:
 def webhook_events(data: Path) -> list[Event]:
     kinds = (WebhookPaused, WebhookResumed, WebhookCursorMoved)
     return [event for event in last_events(data, 100) if isinstance(event, kinds)]
+
+
+def a_worker_has_run(data: Path) -> None:
+    with closing(sqlite3.connect(data / "outbox.db")) as connection, connection:
+        connection.execute("INSERT INTO cursor (id, position, chain, epoch) VALUES (1, 1, x'', '')")
 
 
 async def test_an_endpoint_is_paused_and_resumed_on_the_record(chat: Chat, data: Path) -> None:
@@ -124,8 +132,10 @@ async def test_a_move_to_nowhere_is_refused(chat: Chat, data: Path, arguments: l
     """With what would be right, and nothing recorded."""
     webhook_id = await chat.add_webhook(HOOK)
     await chat.close()
-    result = await ran(data, "endpoints", "move", webhook_id, *arguments)
-    assert result.exit_code == code and said in result.stderr
+    await plant_dead_letters(data / "outbox.db", webhook_id, 1)  # and the endpoint with it
+    for more in ([], ["--dry-run"]):
+        result = await ran(data, "endpoints", "move", webhook_id, *arguments, *more)
+        assert result.exit_code == code and said in result.stderr
     assert webhook_events(data) == []
 
 
@@ -159,6 +169,54 @@ async def test_a_dead_letter_shows_what_the_receiver_said(chat: Chat, data: Path
     assert "answered 500" in shown and "not \\x1b[31mtoday" in shown and "\x1b" not in shown
     unknown = await ran(data, "dead-letters", "show", "msg_unknown")
     assert unknown.exit_code == 1 and "DELIVERY_NOT_FOUND" in unknown.stderr
+
+
+async def test_what_is_to_be_typed_next_does_what_was_looked_at(chat: Chat, data: Path) -> None:
+    """The same choice, in the same data directory; not every dead letter that there is."""
+    await chat.close()
+    webhook_id = "7c0f1a52-6d3f-4c0e-9b63-0a5a0cf0c6de"
+    [first, *_] = await plant_dead_letters(data / "outbox.db", webhook_id, 4)
+    a_worker_has_run(data)
+    here = f"CAMPFIRE_DATA={shlex.quote(str(data))} campfire-outbox"
+    for choice in (
+        ["--webhook", webhook_id, "--class", "timeout", "--range", "1..3"],
+        ["--since", "1970-01-01T00:00:01.001Z", "--until", "1970-01-01T00:00:01.002Z"],
+    ):
+        hint = (await ran(data, "dead-letters", "list", *choice)).stdout.splitlines()[-1]
+        assert hint == f"Mend the endpoint, then: {here} dead-letters replay {' '.join(choice)}"
+    assert (await ran(data, "dead-letters", "list")).stdout.endswith(f"{here} dead-letters replay --all\n")
+    assert f"{here} dead-letters replay {first}" in (await ran(data, "explain", first)).stdout
+    assert f"  {here} dead-letters list --webhook {webhook_id} " in (await ran(data, "status")).stdout
+
+
+async def test_a_slip_of_the_hand_does_not_look_like_peace(chat: Chat, data: Path) -> None:
+    """A class that there is not, a webhook that nobody knows, an endpoint where a delivery is meant."""
+    await chat.close()
+    webhook_id = "7c0f1a52-6d3f-4c0e-9b63-0a5a0cf0c6de"
+    await plant_dead_letters(data / "outbox.db", webhook_id, 1)
+    wrong = await ran(data, "dead-letters", "list", "--class", "timeuot")
+    assert wrong.exit_code == 2 and "timeout" in wrong.stderr
+    assert "knows no webhook or bot w0" in (await ran(data, "dead-letters", "list", "--webhook", "w0")).stdout
+    endpoint = await ran(data, "explain", webhook_id)
+    assert endpoint.exit_code == 2 and "is an endpoint" in endpoint.stderr and "--position" in endpoint.stderr
+
+
+async def test_what_may_be_secret_in_an_address_is_not_shown(chat: Chat, data: Path) -> None:
+    """Query and fragment; what is shown at night is in a ticket in the morning."""
+    await chat.close()
+    url = "https://hooks.example.com/in?token=swordfish#swordfish"
+    [letter] = await plant_dead_letters(data / "outbox.db", "7c0f1a52-6d3f-4c0e-9b63-0a5a0cf0c6de", 1, url=url)
+    a_worker_has_run(data)
+    for command in (
+        ["status"],
+        ["dead-letters", "list"],
+        ["explain", letter],
+        ["dead-letters", "replay", "--all", "--dry-run"],
+    ):
+        result = await ran(data, *command)
+        assert result.exit_code == 0, result.output
+        said = result.stdout
+        assert "https://hooks.example.com/in?…" in said and "swordfish" not in said, command
 
 
 async def test_dropped_letters_are_cancelled_for_the_reason_on_record(chat: Chat, data: Path) -> None:

@@ -186,6 +186,7 @@ class Outbox:
         """Everything that somebody may ask of the outbox while it has a dead letter."""
         settings = self.chat.engine.settings
         letters.require_dead(self.path, [letter_id])
+        assert letters.is_known(self.path, webhook_id)
         for choice in (LetterChoice(), LetterChoice(webhook_id=webhook_id), LetterChoice(failure_class="status")):
             assert letters.counted(self.path, choice)[0].count == 1
         assert [each.id for each in deliveries_of(self.path, webhook_id, state="dead")] == [letter_id]

@@ -92,7 +92,7 @@ def test_an_endpoint_in_trouble_is_told_whole() -> None:
     lines = told(changed(STATUS, endpoints=[TROUBLED], dead=2), PUSH)
     assert lines[5:] == [
         "https://hooks.example.com/in  [w1]",
-        "  active; 37 events and 4 min 13 s behind (15 waiting, 3 queued, 1 parked); 2 dead letters",
+        "  active; 37 events and 4 min 13 s behind (12 waiting, 3 queued, 1 parked); 2 dead letters",
         "  breaker open until 2026-11-25 12:01:00 UTC after 5 failures in a row",
         "  nothing but failures since 2026-11-25 11:00:00 UTC",
         "  last failure 2026-11-25 12:00:00 UTC: status (answered 500\\x1b)",
