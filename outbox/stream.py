@@ -17,8 +17,8 @@ from outbox.rendering import body_of, tombstone_of
 MOST_BYTES = 1024 * 1024
 """Of bodies on one page, about; the last one may go beyond."""
 
-MaySee = Callable[[str | None], bool]
-"""Whether the endpoint may (still) be told what happened in a room, or outside of all of them (None)."""
+MaySee = Callable[[str, str | None], bool]
+"""Whether the endpoint may (still) be told of this type of event in a room, or outside of all of them (None)."""
 
 encode = msgspec.json.Encoder().encode
 
@@ -129,7 +129,9 @@ def _rendered(reader: LogReader, place: Place, rows: list[_Row], may_see: MaySee
         event = _event_at(reader, row.position)
         if row.message_id in deleted:
             body = tombstone_of(event, row.sequence, previous_id, row.position)
-        elif not may_see(row.room_id) or (row.state == "cancelled" and not place.is_coming_to(row.position)):
+        elif not may_see(event.topic, row.room_id) or (
+            row.state == "cancelled" and not place.is_coming_to(row.position)
+        ):
             body = _cancelled(event, row, previous_id)
         else:
             body = body_of(event, row.sequence, previous_id, row.position)

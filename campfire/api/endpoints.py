@@ -12,7 +12,7 @@ from campfire.api.auth import authenticated, presented_token
 from campfire.api.keys import ENGINE, HUB, PULLS
 from campfire.api.routes import Query, Route, answer, body_of, whole_number
 from campfire.domain.errors import PermissionDenied, WebhookNotFound, refused
-from campfire.domain.events import NewEvent, RecordedEvent, WebhookCursorMoved
+from campfire.domain.events import NewEvent, RecordedEvent, WebhookCursorMoved, WebhookTested
 from campfire.domain.states import WebhookState
 from campfire.domain.webhook_cursors import decide_move_cursor, move_id_of
 from campfire.engine import Engine
@@ -105,15 +105,17 @@ def _receiver(request: web.Request) -> tuple[WebhookState, str | None]:
 
 
 def _sight_of(engine: Engine, webhook: WebhookState) -> stream.MaySee:
-    """Of what rooms the endpoint may be told today, whatever it was told when it happened."""
+    """What the endpoint may be told today, whatever it was told when it happened; of a test always."""
     wanted = None if webhook.rooms is None else frozenset(webhook.rooms)
     rooms = engine.directory.rooms
 
-    def may_see(room_id: str | None) -> bool:
-        if room_id is None:
+    def may_see(event_type: str, room_id: str | None) -> bool:
+        if event_type == WebhookTested.topic:
             return True
-        room = rooms.get(room_id)
-        return room is not None and not room.deleted and is_among(room_id, wanted)
+        if event_type not in webhook.events or not is_among(room_id, wanted):
+            return False
+        room = None if room_id is None else rooms.get(room_id)
+        return room_id is None or (room is not None and not room.deleted)
 
     return may_see
 

@@ -224,6 +224,24 @@ async def test_a_room_that_an_endpoint_lost_is_not_pulled_either(scene: Scene, w
     assert there["withdrawn"] == "cancelled" and "body" not in there
 
 
+async def test_what_an_endpoint_does_not_want_any_more_is_not_pulled_either(
+    scene: Scene, worker: WorkerProcess
+) -> None:
+    """Types of events and what is of no room, as they would not be pushed; a test stays a test."""
+    endpoint = await scene.endpoint(events=["message.posted", "user.created", "room.created"])
+    await scene.post("here")
+    await scene.chat.joined("Bob")
+    assert (await scene.ada.post(f"/api/v1/webhooks/{endpoint.id}/test")).status == 202
+    before = [event["body"]["type"] for event in await endpoint.all_of(3)]
+    assert before == ["message.posted", "user.created", "webhook.tested"]
+    wanted: dict[str, Any] = {"events": ["user.created"]}
+    assert (await scene.ada.patch(f"/api/v1/webhooks/{endpoint.id}", wanted)).status == 200
+    assert ["withdrawn" in data for data in data_of(await endpoint.all_of(3))] == [True, False, False]
+    wanted = {"events": ["message.posted", "user.created"], "rooms": [scene.chat.first_room]}
+    assert (await scene.ada.patch(f"/api/v1/webhooks/{endpoint.id}", wanted)).status == 200
+    assert ["withdrawn" in data for data in data_of(await endpoint.all_of(3))] == [False, True, False]
+
+
 async def test_the_administrators_room_is_lost_by_wanting_every_room(scene: Scene, worker: WorkerProcess) -> None:
     """Who named it was told of it; who wants all the others since is not, neither by a retry nor by pulling."""
     refusals: list[bytes] = []

@@ -297,7 +297,7 @@ async def test_every_statement_of_the_outbox_has_an_index(
         assert await Lease(chat.engine.settings, outbox.clock).acquire(asyncio.Event(), lambda _obstacle: None)
         assert witness_of(outbox.path) is not None
         pulled = stream.page(
-            outbox.path, chat.engine.reader, webhook_id, after=1, limit=10, may_see=lambda _room_id: True
+            outbox.path, chat.engine.reader, webhook_id, after=1, limit=10, may_see=lambda _type, _room_id: True
         )
         assert pulled.pulled
         (tmp_path / "lines").mkdir()
