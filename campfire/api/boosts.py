@@ -4,7 +4,7 @@ from aiohttp import web
 
 from campfire.api import schemas
 from campfire.api.auth import authenticated
-from campfire.api.hops import hops_of
+from campfire.api.hops import hops_said_by
 from campfire.api.keys import ENGINE
 from campfire.api.message_views import boost_view
 from campfire.api.messages import required_state
@@ -20,7 +20,7 @@ from projections.queries.details import BoostRow, boost_by_id
 async def add_boost(request: web.Request) -> web.Response:
     actor = authenticated(request)
     wanted = await body_of(request, schemas.AddBoost)
-    message_id, hops = request.match_info["message_id"], hops_of(request)
+    message_id, hops = request.match_info["message_id"], hops_said_by(actor, request)
     boost, _ = await give_boost(request.app[ENGINE], message_id, wanted.content, actor.user_id, hops=hops)
     return answer(boost_view(boost), 201)
 

@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from campfire.domain.hops import HEADER, LARGEST
+from campfire.api.auth import Actor
+from campfire.domain.hops import HEADER, LARGEST, MOST_HOPS
 from campfire.errors import CampfireError
 
 
@@ -20,3 +21,9 @@ def hops_of(request: web.Request) -> int:
         detail = f"The header {HEADER} must be given once, as a whole number from 1 to {LARGEST}."
         raise CampfireError("VALIDATION_FAILED", detail, errors=[{"field": HEADER, "message": detail}])
     return int(text)
+
+
+def hops_said_by(actor: Actor, request: web.Request) -> int:
+    """As `hops_of`. A member is believed as far as webhooks are still told: nobody hides from them what they say."""
+    hops = hops_of(request)
+    return hops if actor.is_bot or actor.is_administrator else min(hops, MOST_HOPS)

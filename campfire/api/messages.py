@@ -8,7 +8,7 @@ from aiohttp import web
 
 from campfire.api import schemas
 from campfire.api.auth import authenticated
-from campfire.api.hops import hops_of
+from campfire.api.hops import hops_said_by
 from campfire.api.keys import ENGINE
 from campfire.api.message_views import message_view, message_views
 from campfire.api.posting import post_message
@@ -42,7 +42,7 @@ async def post(request: web.Request) -> web.Response:
         overflow=wanted.overflow,
         reply_to=wanted.reply_to,
         uploads=wanted.uploads,
-        hops=hops_of(request),
+        hops=hops_said_by(actor, request),
     )
     return answer(message, 200 if message.duplicate else 201)
 
@@ -80,7 +80,7 @@ async def edit_message(request: web.Request) -> web.Response:
     actor = authenticated(request)
     engine = request.app[ENGINE]
     wanted = await body_of(request, schemas.EditMessage)
-    hops = hops_of(request)
+    hops = hops_said_by(actor, request)
     message_id = request.match_info["message_id"]
     await change_message(
         engine,

@@ -43,6 +43,17 @@ async def test_messages_edits_boosts_and_calls_keep_them(
     assert hops == [(MessagePosted, 2), (BotCalled, 2), (MessageEdited, 2), (BoostAdded, 2)]
 
 
+async def test_a_member_cannot_hide_from_webhooks(
+    ada: "Client", bob: "Client", chat: "Chat", hops: list[tuple[type[Event], int]]
+) -> None:
+    """What a person says is told to webhooks, however far it is said to be; bots and administrators are believed."""
+    for person in (bob, ada):
+        said: Any = {"headers": {"campfire-hops": "100"}}
+        posted = await person.post(f"/api/v1/rooms/{chat.first_room}/messages", {"body": "x"}, **said)
+        assert posted.status == 201, posted.text
+    assert hops == [(MessagePosted, 3), (MessagePosted, 100)]
+
+
 async def test_the_bot_api_of_once_keeps_them_too(
     chat: "Chat", ada: "Client", hops: list[tuple[type[Event], int]]
 ) -> None:
