@@ -17,6 +17,7 @@ from outbox.lease import LeaseLost
 from outbox.metrics import Metrics
 from outbox.metrics_site import metrics_site
 from outbox.notify import Notifier
+from outbox.patience import wait_for
 from outbox.worker import Worker
 
 _LOOK_SECONDS = 0.2
@@ -78,8 +79,7 @@ class Daemon:
                 log.info("waiting_for_log", path=str(settings.events_path))
                 self._notifier.status("waiting for the server to make the log")
                 said = True
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), _LOOK_SECONDS)
+            await wait_for(self._stopping, _LOOK_SECONDS)
 
     def _watch_parent(self, loop: asyncio.AbstractEventLoop) -> None:
         # The descriptor itself: a buffered read would hold a lock that the interpreter needs to end.

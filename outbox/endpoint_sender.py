@@ -8,7 +8,6 @@ their way, and with it what a kill may repeat; speed over many endpoints needs n
 """
 
 import asyncio
-import contextlib
 import random
 import sqlite3
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from outbox.breaker import Breaker
 from outbox.deliveries import Claimed, Destination
 from outbox.health import Verdict
 from outbox.ledger import Ledger, Step
+from outbox.patience import wait_for
 from outbox.rate import Bucket
 from outbox.rendering import Renderer
 from outbox.schedule import delay_after
@@ -36,10 +36,6 @@ Result = TypeVar("Result")
 _LONGEST_SLEEP = 60.0
 _RESUMED_SECONDS = 1.0
 """Between two looks at whether an endpoint that rests was resumed: events may come by the hundred a second."""
-_WHY_ENDED = {
-    "gone": "the receiver answered 410 Gone",
-    "asked": "the receiver asked for it by webhook-delivery: disable",
-}
 
 log = structlog.get_logger()
 
@@ -124,7 +120,7 @@ class EndpointSender:
         """Sleep while the breaker is open; whoever resumes the endpoint closes it."""
         await self._sleep_until(at)
         if self._woken.is_set():
-            await _wait_for(self._means.stopping, _RESUMED_SECONDS)
+            await wait_for(self._means.stopping, _RESUMED_SECONDS)
             await self._load_breaker()
 
     async def _load_breaker(self) -> None:
@@ -247,9 +243,4 @@ class EndpointSender:
     async def _sleep_until(self, at: int | None) -> None:
         """Sleep until `at` (milliseconds) or a wake-up. Never for long at once: clocks are set."""
         seconds = _LONGEST_SLEEP if at is None else max(0.0, (at - self._means.clock.now_ms()) / 1000)
-        await _wait_for(self._woken, min(seconds, _LONGEST_SLEEP) + 0.001)
-
-
-async def _wait_for(event: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        await wait_for(self._woken, min(seconds, _LONGEST_SLEEP) + 0.001)

@@ -24,6 +24,7 @@ from campfire.config import Settings
 from campfire.errors import CampfireError
 from campfire.eventlog.data_lock import DataLock
 from outbox.migrating import migrate
+from outbox.patience import wait_for
 from outbox.queries import rows_of
 from outbox.tenure import TENURE, Tenure, boot_id, namespace, start_of
 
@@ -77,8 +78,7 @@ class Lease:
                     log.info("outbox_standing_by", behind=obstacle)
                     on_waiting(obstacle)
                     told = obstacle
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), _LOOK_SECONDS)
+                await wait_for(stopping, _LOOK_SECONDS)
             return False
         finally:
             self._queue.release()

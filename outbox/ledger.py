@@ -22,6 +22,7 @@ from campfire.eventlog.recorder import empty_wal
 from outbox.lease import Lease, LeaseLost
 from outbox.metrics import Metrics
 from outbox.migrating import migrate
+from outbox.patience import wait_for
 
 Result = TypeVar("Result")
 Step = Callable[[sqlite3.Connection], Result]
@@ -105,8 +106,7 @@ class Ledger:
                 log.error("outbox_unwritable", error=str(error))
                 if stopping.is_set():
                     return None
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), _UNWRITABLE_SECONDS)
+                await wait_for(stopping, _UNWRITABLE_SECONDS)
 
     async def renew(self) -> None:
         """Keep the lease for its full time again. Raises as `write`, and `LeaseLost`."""

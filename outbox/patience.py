@@ -1,4 +1,4 @@
-"""Going on until the server, which may be down for a while, has taken all that waits for it."""
+"""Waiting: for an event, but not for too long; and for the server, which may be down for a while, to take things."""
 
 import asyncio
 import contextlib
@@ -21,8 +21,13 @@ async def go_on(hand_over_all: Callable[[], Awaitable[bool]], woken: asyncio.Eve
             waits = _waits()
             await woken.wait()
         else:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), next(waits))
+            await wait_for(woken, next(waits))
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but not for longer than that."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
 
 
 def _waits() -> Iterator[float]:

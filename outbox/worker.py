@@ -32,7 +32,8 @@ from outbox.metrics import Metrics
 from outbox.notify import Notifier
 from outbox.planner import Planner
 from outbox.push import deliveries as push_deliveries
-from outbox.push.pusher import Pusher, PushMeans
+from outbox.push.means import PushMeans
+from outbox.push.pusher import Pusher
 from outbox.rendering import Renderer
 from outbox.reporting import Reporting
 from outbox.sender import Sender

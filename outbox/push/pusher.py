@@ -11,13 +11,12 @@ from typing import TypeVar
 
 from campfire.push_words import AUDIENCE_PATH, Audience, AudienceAsked, DeviceToTell
 from outbox.ledger import Step
+from outbox.patience import wait_for
 from outbox.push import deliveries, services
 from outbox.push.asking import Asking
 from outbox.push.deliveries import Claimed, Load, Push
 from outbox.push.means import PushMeans
-from outbox.push.telling import SILENT_SECONDS, Teller, wait_for
-
-__all__ = ["PushMeans", "Pusher"]
+from outbox.push.telling import SILENT_SECONDS, Teller
 
 Result = TypeVar("Result")
 

@@ -1,7 +1,5 @@
 """Telling one device of one thing: ask what to say, say it, write down what became of it."""
 
-import asyncio
-import contextlib
 import sqlite3
 from typing import TypeVar
 
@@ -13,6 +11,7 @@ from campfire.errors import CampfireError
 from campfire.push_keys import Device
 from campfire.push_words import GONE_PATH, NOTIFICATION_PATH, Gone, Notification, NotificationAsked, Told
 from outbox.ledger import Step
+from outbox.patience import wait_for
 from outbox.push import deliveries, services
 from outbox.push.asking import Asking
 from outbox.push.deliveries import Claimed
@@ -170,9 +169,3 @@ def _may_pass(outcome: Outcome) -> bool:
         status = outcome.status or 0
         return status in (404, 408, 410, 425, 429) or status >= 500
     return outcome.failure_class in ("network", "timeout", "tls")
-
-
-async def wait_for(event: asyncio.Event, seconds: float) -> None:
-    """Wait for an event, but not for longer than that."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
