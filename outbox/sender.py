@@ -66,11 +66,6 @@ class Outcome(msgspec.Struct, frozen=True):
         return self.failure_class in ("blocked", "expired") or self.asked == "abort-message"
 
     @property
-    def is_gone(self) -> bool:
-        """The receiver says that it will never want anything again."""
-        return self.ends is not None
-
-    @property
     def ends(self) -> Literal["gone", "asked"] | None:
         """How the receiver said that it wants nothing any more: by 410, or by `webhook-delivery: disable`."""
         if not self.may_end_deliveries:
