@@ -188,7 +188,7 @@ def _reason(facts: MissingFacts, event: Event, whom: str) -> list[str]:
         unmet = f"{wanted.unmet} of its filter's {many(wanted.conditions, 'condition')}"
         return [f"{whom} did not want it: {unmet} did not hold for it."]
     lines = [
-        f"{whom} wanted it, but no delivery is kept: it is more than 30 days ago, or it was skipped or moved over."
+        f"{whom} wanted it, but there is no delivery: it was skipped or moved over, or outbox.db is a new one."
     ]
     lines += [f"{moment(each.at)}: {shown(each.what)}." for each in facts.meanwhile if each.at >= event.at]
     return [*lines, *_move(facts)]

@@ -118,7 +118,7 @@ def delivery_facts(settings: Settings, delivery_id: str, now: int) -> DeliveryFa
     """Raises `DELIVERY_NOT_FOUND`."""
     rows = rows_of(settings.outbox_path, _DELIVERY, (delivery_id,))
     if not rows:
-        raise CampfireError("DELIVERY_NOT_FOUND", f"There is no delivery {delivery_id}. They are kept for 30 days.")
+        raise CampfireError("DELIVERY_NOT_FOUND", f"There is no delivery {delivery_id}.")
     row: dict[str, Any] = dict(zip(_DELIVERY_COLUMNS, rows[0], strict=True))
     room_id, ordering = row.pop("room_id"), row.pop("ordering")
     attempts = attempts_of(settings.outbox_path, delivery_id)

@@ -70,8 +70,7 @@ class AnswersStatus(msgspec.Struct, frozen=True):
 class OutboxStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How far the outbox has come, and what waits in it. `lag_ms` is since the oldest event that was not planned.
 
-    `delivered` and `cancelled` (of the last 30 days) are None where nobody asked for them: they alone
-    cannot be counted by an index.
+    `delivered` and `cancelled` are None where nobody asked for them: they alone cannot be counted by an index.
     """
 
     position: int

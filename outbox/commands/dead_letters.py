@@ -22,7 +22,8 @@ from outbox.wording import addressee, for_programs, many, moment, shown
 def dead_letters() -> None:
     """Deliveries that were given up.
 
-    They stay for 30 days. `replay` sends them again under their old webhook-id, `drop` lets them go on the record.
+    They stay until somebody decides: `replay` sends them again under their old webhook-id, `drop` lets them go on the
+    record.
     """
 
 
