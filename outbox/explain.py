@@ -187,9 +187,7 @@ def _reason(facts: MissingFacts, event: Event, whom: str) -> list[str]:
     if wanted is not None and wanted.unmet:
         unmet = f"{wanted.unmet} of its filter's {many(wanted.conditions, 'condition')}"
         return [f"{whom} did not want it: {unmet} did not hold for it."]
-    lines = [
-        f"{whom} wanted it, but there is no delivery: it was skipped or moved over, or outbox.db is a new one."
-    ]
+    lines = [f"{whom} wanted it, but there is no delivery: it was skipped or moved over, or outbox.db is a new one."]
     lines += [f"{moment(each.at)}: {shown(each.what)}." for each in facts.meanwhile if each.at >= event.at]
     return [*lines, *_move(facts)]
 

@@ -249,8 +249,8 @@ FROM endpoints WHERE id = ?
 
 
 def _event_at(reader: LogReader, position: int) -> RecordedEvent | None:
-    found = reader.read(position - 1, 1, upto=position)
-    return found[0] if found else None
+    """None for a position that the log has not come to."""
+    return reader.event_at(position) if position <= reader.tip().position else None
 
 
 def _told_event(reader: LogReader, recorded: RecordedEvent) -> Event:

@@ -1,7 +1,7 @@
 """What a moved cursor would send, counted from the log before anybody is asked."""
 
 from campfire.config import Settings
-from campfire.domain.webhook_operations import require_places
+from campfire.domain.webhook_cursors import require_places
 from campfire.errors import CampfireError
 from campfire.eventlog.reader import LogReader
 from outbox import endpoints

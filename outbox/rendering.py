@@ -13,7 +13,6 @@ import msgspec
 
 from campfire.domain.events import BotCalled, Event, MessagePosted, RecordedEvent
 from campfire.domain.public_view import public_view
-from campfire.eventlog.errors import LogDamaged
 from campfire.eventlog.reader import LogReader
 from campfire.iso_times import iso_from_ms
 from outbox.bot_calls import payload_of as call_payload_of
@@ -93,26 +92,20 @@ class Renderer:
         )
 
     def _read(self, position: int) -> _Rendered:
-        recorded = self._event_at(position)
+        recorded = self._reader.event_at(position)
         if isinstance(recorded.event, Saying):
             message_id = recorded.event.message_id
             return _rendered(recorded.event, withdrawn=bool(self._reader.deleted_messages([message_id])))
         return _rendered(recorded.event)
 
     def _call(self, claimed: Claimed) -> bytes | None:
-        called = self._event_at(claimed.position).event
+        called = self._reader.event_at(claimed.position).event
         assert isinstance(called, BotCalled)
         message = self._reader.read_stream(called.message_id)[0]
         assert isinstance(message.event, MessagePosted)
         if claimed.withdrawn or message.event.scrubbed or self._reader.deleted_messages([called.message_id]):
             return None
         return call_payload_of(called, message.event, message.position)
-
-    def _event_at(self, position: int) -> RecordedEvent:
-        events = self._reader.read(position - 1, 1, position)
-        if not events:
-            raise LogDamaged(position, "the event is missing")
-        return events[0]
 
     def _remember(self, position: int, rendered: _Rendered) -> None:
         before = self._cache.pop(position, None)

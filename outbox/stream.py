@@ -8,7 +8,6 @@ import msgspec
 from campfire.domain.events import Event
 from campfire.domain.public_view import public_view
 from campfire.errors import CampfireError
-from campfire.eventlog.errors import LogDamaged
 from campfire.eventlog.reader import LogReader
 from campfire.iso_times import iso_from_ms
 from outbox.queries import rows_of
@@ -126,7 +125,7 @@ def _rendered(reader: LogReader, place: Place, rows: list[_Row], may_see: MaySee
     for number, row in enumerate(rows[skip:], skip):
         earlier = rows[number - 1] if number else None
         previous_id = earlier.id if earlier is not None and earlier.sequence == row.sequence - 1 else None
-        event = _event_at(reader, row.position)
+        event = reader.event_at(row.position).event
         if row.message_id in deleted:
             body = tombstone_of(event, row.sequence, previous_id, row.position)
         elif not may_see(event.topic, row.room_id) or (
@@ -136,13 +135,6 @@ def _rendered(reader: LogReader, place: Place, rows: list[_Row], may_see: MaySee
         else:
             body = body_of(event, row.sequence, previous_id, row.position)
         yield Pulled(row.id, body)
-
-
-def _event_at(reader: LogReader, position: int) -> Event:
-    events = reader.read(position - 1, 1, position)
-    if not events:
-        raise LogDamaged(position, "the event is missing")
-    return events[0].event
 
 
 def _cancelled(event: Event, row: _Row, previous_id: str | None) -> bytes:

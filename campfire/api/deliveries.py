@@ -9,14 +9,14 @@ from aiohttp import web
 
 from campfire.api.auth import authenticated
 from campfire.api.keys import ENGINE
-from campfire.api.routes import Query, Route, answer, body_of, whole_number
+from campfire.api.routes import Query, Route, answer, body_of, time_of, whole_number
 from campfire.api.schemas import deliveries as shapes
 from campfire.domain.accounts import require_administrator
 from campfire.domain.errors import WebhookNotFound, refused
 from campfire.domain.webhook_operations import LetterChoice, require_sensible
 from campfire.engine import Engine
 from campfire.errors import CampfireError
-from campfire.iso_times import iso_from_ms, ms_from_iso
+from campfire.iso_times import iso_from_ms
 from campfire.outbox_requests import put_on_record
 from campfire.outbox_words import Drop, Replay, Requested
 from outbox import letters
@@ -57,8 +57,8 @@ async def list_dead_letters(request: web.Request) -> web.Response:
     choice = LetterChoice(
         webhook_id=request.query.get("webhook_id"),
         failure_class=request.query.get("failure_class"),
-        since=_moment(request.query.get("since"), "since"),
-        upto=_moment(request.query.get("until"), "until"),
+        since=_time_or_none("since", request.query.get("since")),
+        upto=_time_or_none("until", request.query.get("until")),
     )
     limit = whole_number(request, "limit", letters.LISTED, 1, _MOST)
     path = engine.settings.outbox_path
@@ -129,8 +129,8 @@ async def _chosen(engine: Engine, wanted: shapes.ChooseDeadLetters) -> tuple[Let
         deliveries=tuple(wanted.deliveries or ()),
         webhook_id=wanted.webhook_id,
         failure_class=wanted.failure_class,
-        since=_moment(wanted.since, "since"),
-        upto=_moment(wanted.until, "until"),
+        since=_time_or_none("since", wanted.since),
+        upto=_time_or_none("until", wanted.until),
         first=wanted.first,
         last=wanted.last,
     )
@@ -142,11 +142,8 @@ async def _chosen(engine: Engine, wanted: shapes.ChooseDeadLetters) -> tuple[Let
     return choice, await asyncio.to_thread(letters.counted, path, choice)
 
 
-def _moment(text: str | None, field: str) -> int | None:
-    try:
-        return None if text is None else ms_from_iso(text)
-    except (ValueError, OverflowError):
-        raise refused(field, "must be an ISO 8601 time, such as 2026-11-23T08:00:00Z") from None
+def _time_or_none(field: str, text: str | None) -> int | None:
+    return None if text is None else time_of(field, text)
 
 
 def _told(wanted: shapes.ChooseDeadLetters, counts: Sequence[LetterCount], done: Requested | None) -> web.Response:

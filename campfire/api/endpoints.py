@@ -10,14 +10,15 @@ from aiohttp import web
 from campfire.api import schemas
 from campfire.api.auth import authenticated, presented_token
 from campfire.api.keys import ENGINE, HUB, PULLS
-from campfire.api.routes import Query, Route, answer, body_of, whole_number
-from campfire.domain.errors import PermissionDenied, WebhookNotFound, refused
+from campfire.api.routes import Query, Route, answer, body_of, time_of, whole_number
+from campfire.domain.accounts import require_administrator
+from campfire.domain.errors import refused
 from campfire.domain.events import NewEvent, RecordedEvent, WebhookCursorMoved, WebhookTested
 from campfire.domain.states import WebhookState
 from campfire.domain.webhook_cursors import decide_move_cursor, move_id_of
+from campfire.domain.webhooks import administered_webhook
 from campfire.engine import Engine
 from campfire.errors import CampfireError
-from campfire.iso_times import ms_from_iso
 from campfire.tokens import token_hash
 from campfire.webhook_secrets import PULL_KEY_PREFIX
 from outbox import stream
@@ -77,10 +78,9 @@ async def move_own_cursor(request: web.Request) -> web.Response:
 
 
 async def move_cursor(request: web.Request) -> web.Response:
-    actor = authenticated(request)
-    if not actor.is_administrator:
-        raise PermissionDenied("Only administrators may manage webhooks.")
-    return await _move(request, request.match_info["webhook_id"], actor.user_id)
+    actor_id = authenticated(request).user_id
+    require_administrator(request.app[ENGINE].directory, actor_id)
+    return await _move(request, request.match_info["webhook_id"], actor_id)
 
 
 def _receiver(request: web.Request) -> tuple[WebhookState, str | None]:
@@ -88,16 +88,12 @@ def _receiver(request: web.Request) -> tuple[WebhookState, str | None]:
 
     Raises `PULL_KEY_INVALID`, the same for a wrong key and for an endpoint that is not there.
     """
-    directory = request.app[ENGINE].directory
-    webhook = directory.webhooks.get(request.match_info["endpoint_id"])
+    directory, webhook_id = request.app[ENGINE].directory, request.match_info["endpoint_id"]
+    webhook = directory.webhooks.get(webhook_id)
     token = presented_token(request)
     if token is None or not token.startswith(PULL_KEY_PREFIX):
-        actor = authenticated(request)
-        if not actor.is_administrator:
-            raise PermissionDenied("Only administrators may manage webhooks.")
-        if webhook is None:
-            raise WebhookNotFound("There is no webhook with this id.")
-        return webhook, actor.user_id
+        actor_id = authenticated(request).user_id
+        return administered_webhook(directory, webhook_id, actor_id), actor_id
     known = _NO_KEY if webhook is None or webhook.pull_key_hash is None else webhook.pull_key_hash
     if not hmac.compare_digest(token_hash(token).encode(), known.encode()) or webhook is None:
         raise CampfireError("PULL_KEY_INVALID", "This is not the pull key of an endpoint with this id.")
@@ -172,20 +168,13 @@ def _places(engine: Engine, wanted: schemas.MoveCursor) -> tuple[int, int | None
         raise refused("after", "must be given, or else since, and not both")
     after = 0 if wanted.after is None else wanted.after
     if wanted.since is not None:
-        since = _time("since", wanted.since)
+        since = time_of("since", wanted.since)
         if since > engine.clock.now_ms():
             raise refused("since", "must not be in the future")
         after = engine.reader.position_at(since - 1)
     if isinstance(wanted.until, str):
-        return after, engine.reader.position_at(_time("until", wanted.until))
+        return after, engine.reader.position_at(time_of("until", wanted.until))
     return after, wanted.until
-
-
-def _time(field: str, text: str) -> int:
-    try:
-        return ms_from_iso(text)
-    except (ValueError, OverflowError):
-        raise refused(field, "must be a time like 2026-11-23T20:28:00Z") from None
 
 
 def _earlier(engine: Engine, webhook_id: str, move_id: str) -> RecordedEvent | None:

@@ -10,7 +10,7 @@ from campfire import notices
 from campfire.api.keys import ENGINE
 from campfire.config import Settings
 from campfire.domain.web_addresses import address_shown
-from campfire.domain.webhook_reports import Report, decide_report, reported_webhook
+from campfire.domain.webhook_reports import Report, decide_report
 
 
 async def take_report(request: web.Request) -> web.Response:
@@ -21,7 +21,7 @@ async def take_report(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]
     engine.read_side.require_for_decisions()
     report = msgspec.json.decode(await request.read(), type=Report)
-    address = address_shown(reported_webhook(engine.directory, report).url)
+    address = address_shown(engine.directory.webhook(report.webhook_id).url)
     stream = await asyncio.to_thread(engine.reader.read_stream, report.webhook_id)
     history = [recorded.event for recorded in stream]
     recorded = await engine.perform(lambda: decide_report(engine.directory, report, history))

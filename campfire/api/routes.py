@@ -10,7 +10,9 @@ from aiohttp import web
 
 from campfire.api.keys import BODY_SECONDS
 from campfire.api.schemas import Answer, Request
+from campfire.domain.errors import refused
 from campfire.errors import CampfireError
+from campfire.iso_times import ms_from_iso
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AnyRequest = TypeVar("AnyRequest", bound=Request)
@@ -122,3 +124,11 @@ def whole_number(request: web.Request, name: str, default: int, low: int, high: 
         detail = f"{name} must be a whole number from {low} to {high}."
         raise CampfireError("VALIDATION_FAILED", detail, errors=[{"field": name, "message": detail}])
     return int(text)
+
+
+def time_of(field: str, text: str) -> int:
+    """An ISO 8601 time, in milliseconds. Raises `ValidationFailed` that names the field."""
+    try:
+        return ms_from_iso(text)
+    except (ValueError, OverflowError):
+        raise refused(field, "must be an ISO 8601 time, such as 2026-11-23T08:00:00Z") from None

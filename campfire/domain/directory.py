@@ -6,7 +6,7 @@ Loaded from the read models at start, then kept by applying every committed even
 from collections.abc import Iterable, Set
 
 from campfire.domain import ids
-from campfire.domain.errors import RoomNotFound, UserNotFound
+from campfire.domain.errors import RoomNotFound, UserNotFound, WebhookNotFound
 from campfire.domain.events import Involvement
 from campfire.domain.push_devices import PushDevices
 from campfire.domain.states import (
@@ -69,6 +69,13 @@ class Directory:
     def room_numbered(self, number: int) -> RoomState:
         """The room with this short number. Raises `RoomNotFound`."""
         return self.room(self._rooms_by_number.get(number, ""))
+
+    def webhook(self, webhook_id: str) -> WebhookState:
+        """Raises `WebhookNotFound`."""
+        webhook = self.webhooks.get(webhook_id)
+        if webhook is None:
+            raise WebhookNotFound("There is no webhook with this id.")
+        return webhook
 
     def user_by_email(self, email: str) -> UserState | None:
         """Compared without regard to case."""

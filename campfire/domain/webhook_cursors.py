@@ -5,7 +5,7 @@ import re
 from campfire.domain import ids
 from campfire.domain.accounts import require_administrator
 from campfire.domain.directory import Directory
-from campfire.domain.errors import WebhookNotFound, refused
+from campfire.domain.errors import refused
 from campfire.domain.events import NewEvent, WebhookCursorMoved
 
 MOVE_ID = r"[A-Za-z0-9_.:-]{1,100}"
@@ -30,15 +30,23 @@ def decide_move_cursor(
     """
     if actor_id is not None:
         require_administrator(directory, actor_id)
-    webhook = directory.webhooks.get(webhook_id)
-    if webhook is None:
-        raise WebhookNotFound("There is no webhook with this id.")
-    if not 0 <= after <= tip:
-        raise refused("after", f"must be a position of the log, 0 to {tip}")
-    if until is not None and not after <= until <= tip:
-        raise refused("until", f"must be a position of the log that is not before after, {after} to {tip}")
     moved = WebhookCursorMoved(at=at, webhook_id=webhook_id, move_id=move_id, after=after, until=until, by=actor_id)
-    return [NewEvent(webhook_id, webhook.version + 1, moved)]
+    return cursor_moved(directory, moved, tip)
+
+
+def cursor_moved(directory: Directory, moved: WebhookCursorMoved, tip: int) -> list[NewEvent]:
+    """Put a move on record, whoever makes it. Raises `WebhookNotFound`, `ValidationFailed` as `decide_move_cursor`."""
+    webhook = directory.webhook(moved.webhook_id)
+    require_places(moved.after, moved.until, tip)
+    return [NewEvent(webhook.id, webhook.version + 1, moved)]
+
+
+def require_places(after: int, until: int | None, tip: int) -> None:
+    """Raises `ValidationFailed` for places that a log which ends at `tip` does not have."""
+    if not 0 <= after <= tip:
+        raise refused("after", f"must be a position of the log, from 0 to {tip}")
+    if until is not None and not after <= until <= tip:
+        raise refused("until", f"must be a position from {after}, where it begins, to {tip}")
 
 
 def move_id_of(webhook_id: str, asked: str | None, after: int, until: int | None) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from campfire.domain import ids
 from campfire.domain.directory import Directory
-from campfire.domain.errors import WebhookNotFound, refused
+from campfire.domain.errors import refused
 from campfire.domain.events import (
     CatchUp,
     DeliveriesDropped,
@@ -17,7 +17,7 @@ from campfire.domain.events import (
     WebhookPaused,
     WebhookResumed,
 )
-from campfire.domain.states import WebhookState
+from campfire.domain.webhook_cursors import cursor_moved
 
 OPERATOR = ""
 """Who did it, where it was whoever keeps the server and no user: as for roles that are given at the command line."""
@@ -66,7 +66,7 @@ def decide_drop(choice: LetterChoice, *, drop_id: str, reason: str, at: int) -> 
 
 def decide_operator_pause(directory: Directory, *, webhook_id: str, at: int) -> list[NewEvent]:
     """Stop sending to an endpoint; nothing if it is paused already. Raises `WebhookNotFound`, `ValidationFailed`."""
-    webhook = _webhook(directory, webhook_id)
+    webhook = directory.webhook(webhook_id)
     if webhook.state == "paused":
         return []
     if webhook.state == "disabled":
@@ -78,7 +78,7 @@ def decide_operator_resume(
     directory: Directory, *, webhook_id: str, catch_up: CatchUp | None, at: int
 ) -> list[NewEvent]:
     """Send to an endpoint again; nothing if it is active. `catch_up` None: as it is set. Raises `WebhookNotFound`."""
-    webhook = _webhook(directory, webhook_id)
+    webhook = directory.webhook(webhook_id)
     if webhook.state == "active":
         return []
     resumed = WebhookResumed(at=at, webhook_id=webhook_id, catch_up=catch_up or webhook.settings.catch_up, by=OPERATOR)
@@ -89,22 +89,5 @@ def decide_operator_move(
     directory: Directory, *, webhook_id: str, move_id: str, after: int, until: int | None, tip: int, at: int
 ) -> list[NewEvent]:
     """Let an endpoint go on after position `after`, up to `until`. Raises `WebhookNotFound`, `ValidationFailed`."""
-    webhook = _webhook(directory, webhook_id)
-    require_places(after, until, tip)
     moved = WebhookCursorMoved(at=at, webhook_id=webhook_id, move_id=move_id, after=after, until=until, by=OPERATOR)
-    return [NewEvent(webhook_id, webhook.version + 1, moved)]
-
-
-def require_places(after: int, until: int | None, tip: int) -> None:
-    """Raises `ValidationFailed` for places that a log which ends at `tip` does not have."""
-    if not 0 <= after <= tip:
-        raise refused("after", f"must be a position of the log, from 0 to {tip}")
-    if until is not None and not after <= until <= tip:
-        raise refused("until", f"must be a position from {after}, where it begins, to {tip}")
-
-
-def _webhook(directory: Directory, webhook_id: str) -> WebhookState:
-    webhook = directory.webhooks.get(webhook_id)
-    if webhook is None:
-        raise WebhookNotFound("There is no webhook with this id.")
-    return webhook
+    return cursor_moved(directory, moved, tip)

@@ -6,10 +6,8 @@ from typing import Literal
 import msgspec
 
 from campfire.domain.directory import Directory
-from campfire.domain.errors import WebhookNotFound
 from campfire.domain.events import Event, NewEvent, WebhookDisabled, WebhookFailing, WebhookRecovered
 from campfire.domain.events.webhooks import DisabledFor
-from campfire.domain.states import WebhookState
 
 ReportKind = Literal["failing", "disabled", "recovered"]
 
@@ -29,21 +27,13 @@ class Report(msgspec.Struct, frozen=True):
     detail: str
 
 
-def reported_webhook(directory: Directory, report: Report) -> WebhookState:
-    """Raises `WebhookNotFound`: it has been deleted while the report was on its way."""
-    webhook = directory.webhooks.get(report.webhook_id)
-    if webhook is None:
-        raise WebhookNotFound("There is no webhook with this id.")
-    return webhook
-
-
 def decide_report(directory: Directory, report: Report, history: Sequence[Event]) -> list[NewEvent]:
     """Put a report on record, once: `history` is the webhook's own, in which a repeat is found.
 
     Not by its state alone: who resumed it meanwhile is not to see it disabled by the same report again.
-    Raises `WebhookNotFound`.
+    Raises `WebhookNotFound`: it may have been deleted while the report was on its way.
     """
-    webhook = reported_webhook(directory, report)
+    webhook = directory.webhook(report.webhook_id)
     event = _event(report)
     if event in history or (report.kind == "disabled" and webhook.state == "disabled"):
         return []

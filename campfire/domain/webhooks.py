@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 from campfire.domain import events as happened
 from campfire.domain.accounts import require_administrator
 from campfire.domain.directory import Directory
-from campfire.domain.errors import WebhookNotFound, refused
+from campfire.domain.errors import refused
 from campfire.domain.events import (
     CatchUp,
     Condition,
@@ -206,10 +206,7 @@ def decide_test_webhook(directory: Directory, *, webhook_id: str, actor_id: str,
 def administered_webhook(directory: Directory, webhook_id: str, actor_id: str) -> WebhookState:
     """The endpoint, for an administrator. Raises `PermissionDenied`, `WebhookNotFound`."""
     require_administrator(directory, actor_id)
-    webhook = directory.webhooks.get(webhook_id)
-    if webhook is None:
-        raise WebhookNotFound("There is no webhook with this id.")
-    return webhook
+    return directory.webhook(webhook_id)
 
 
 def _require_known_events(events: Sequence[str]) -> None:

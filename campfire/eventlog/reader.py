@@ -123,6 +123,13 @@ class LogReader:
             )
         )
 
+    def event_at(self, position: int) -> RecordedEvent:
+        """One event. Raises as `read`, and `LogDamaged` if it is missing."""
+        events = self.read(position - 1, 1, position)
+        if not events:
+            raise LogDamaged(position, "the event is missing")
+        return events[0]
+
     def read_stream(self, stream_id: str) -> list[RecordedEvent]:
         """All events of one stream, in order (index `events_by_stream`)."""
         return self._recorded(
