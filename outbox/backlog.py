@@ -52,9 +52,10 @@ def want_all(connection: sqlite3.Connection, endpoint_id: str) -> None:
 
 
 def note_failure(connection: sqlite3.Connection, endpoint_id: str, now: int) -> None:
-    """Remember since when it has failed."""
+    """Remember since when it has failed; not from a later moment on, if the clock was set back meanwhile."""
     connection.execute(
-        "UPDATE endpoints SET failing_since = ? WHERE id = ? AND failing_since IS NULL", (now, endpoint_id)
+        "UPDATE endpoints SET failing_since = MIN(COALESCE(failing_since, :now), :now) WHERE id = :endpoint",
+        {"now": now, "endpoint": endpoint_id},
     )
 
 

@@ -1,4 +1,4 @@
-"""How endpoints are: since when one fails, when that is told, and when it is given up. A step of the ledger.
+"""How endpoints are: when it is told that one fails, and when it is given up. A step of the ledger.
 
 Only webhooks are told of or given up; a bot that fails is seen in its room.
 """
@@ -38,14 +38,13 @@ class Verdict(msgspec.Struct, frozen=True):
 class _Health(msgspec.Struct, frozen=True):
     """As `endpoints` has it. Times in milliseconds; `reported` is what the server was told last, until that is over."""
 
-    failing_since: int | None = None
     steady_since: int | None = None
     last_failure_at: int | None = None
     reported: str | None = None
 
 
 def note(connection: sqlite3.Connection, endpoint_id: str, outcome: Outcome, now: int, settings: Settings) -> Verdict:
-    """Take in what became of an attempt to reach an endpoint, in the transaction that records the attempt.
+    """Take in what became of an attempt to reach an endpoint, in the transaction that has recorded the attempt.
 
     Twelve hours of failing are told once an outage, and so is its end. An endpoint is disabled at once if it says so,
     and after `webhook_disable_after_days` of nothing but failures, the last twelve hours of which were tried: one
@@ -53,26 +52,21 @@ def note(connection: sqlite3.Connection, endpoint_id: str, outcome: Outcome, now
     """
     if outcome.failure_class == "expired":
         return Verdict()  # given up on our side: nobody was asked
-    health = _health(connection, endpoint_id)
-    if health is None:
-        return Verdict()
-    ends = outcome.ends
-    if ends is not None:
-        since = now if health.failing_since is None else health.failing_since
-        return _give_up(connection, endpoint_id, ends, _SAID[ends], since, now)
-    if outcome.failure_class is None:
-        return _succeeded(connection, endpoint_id, health, now)
-    return _failed(connection, endpoint_id, health, outcome, now, settings)
-
-
-def _health(connection: sqlite3.Connection, endpoint_id: str) -> _Health | None:
-    """None for a bot, and for who is sent nothing more: what was on its way then is nobody's news."""
+    # Not a bot, nor who is sent nothing more: what was on its way then is nobody's news.
     row = connection.execute(
         "SELECT failing_since, steady_since, last_failure_at, reported FROM endpoints"
         " WHERE id = ? AND kind = 'webhook' AND state IN ('active', 'paused')",
         (endpoint_id,),
     ).fetchone()
-    return _Health(*row) if row else None
+    if row is None:
+        return Verdict()
+    since, health = now if row[0] is None else row[0], _Health(*row[1:])
+    ends = outcome.ends
+    if ends is not None:
+        return _give_up(connection, endpoint_id, ends, _SAID[ends], since, now)
+    if outcome.failure_class is None:
+        return _succeeded(connection, endpoint_id, health, now)
+    return _failed(connection, endpoint_id, health, outcome, since, now, settings)
 
 
 def _succeeded(connection: sqlite3.Connection, endpoint_id: str, health: _Health, now: int) -> Verdict:
@@ -87,9 +81,14 @@ def _succeeded(connection: sqlite3.Connection, endpoint_id: str, health: _Health
 
 
 def _failed(
-    connection: sqlite3.Connection, endpoint_id: str, health: _Health, outcome: Outcome, now: int, settings: Settings
+    connection: sqlite3.Connection,
+    endpoint_id: str,
+    health: _Health,
+    outcome: Outcome,
+    since: int,
+    now: int,
+    settings: Settings,
 ) -> Verdict:
-    since = min(now, now if health.failing_since is None else health.failing_since)
     steady = _steady_since(health, now, settings)
     limit_ms = round(settings.webhook_disable_after_days * 24 * HOUR_MS)
     if limit_ms and now - since >= limit_ms and now - steady >= min(FAILING_MS, limit_ms):
@@ -98,7 +97,7 @@ def _failed(
         return _give_up(connection, endpoint_id, "failing", detail, since, now)
     is_news = health.reported != "failing" and now - steady >= FAILING_MS
     reported = "failing" if is_news else health.reported
-    _remember(connection, endpoint_id, _Health(since, steady, now, reported))
+    _remember(connection, endpoint_id, _Health(steady, now, reported))
     if is_news:
         reports.keep(connection, endpoint_id, "failing", since=since, at=now, detail=_said(outcome))
     return Verdict(reported=is_news)
@@ -116,7 +115,7 @@ def _steady_since(health: _Health, now: int, settings: Settings) -> int:
 def _give_up(
     connection: sqlite3.Connection, endpoint_id: str, reason: DisabledFor, detail: str, since: int, now: int
 ) -> Verdict:
-    """Disable it. What it did so far is forgotten, so that one that is resumed begins anew."""
+    """Disable it. Since when it fails stands there until somebody resumes it; the rest is forgotten now."""
     disable(connection, endpoint_id, detail)
     _remember(connection, endpoint_id, _Health(reported="disabled"))
     reports.keep(connection, endpoint_id, "disabled", reason=reason, since=since, at=now, detail=detail)
@@ -125,8 +124,8 @@ def _give_up(
 
 def _remember(connection: sqlite3.Connection, endpoint_id: str, health: _Health) -> None:
     connection.execute(
-        "UPDATE endpoints SET failing_since = ?, steady_since = ?, last_failure_at = ?, reported = ? WHERE id = ?",
-        (health.failing_since, health.steady_since, health.last_failure_at, health.reported, endpoint_id),
+        "UPDATE endpoints SET steady_since = ?, last_failure_at = ?, reported = ? WHERE id = ?",
+        (health.steady_since, health.last_failure_at, health.reported, endpoint_id),
     )
 
 
