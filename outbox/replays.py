@@ -4,8 +4,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-import msgspec
-
 from campfire.domain.events import DeliveriesDropped, DeliveryReplayRequested
 from outbox import queueing, withdrawing
 from outbox.letters import choice_of, chosen
@@ -37,11 +35,7 @@ def drop(connection: sqlite3.Connection, event: DeliveriesDropped, now: int) -> 
     found = chosen(connection, choice_of(event))
     for deliveries in found.values():
         for some in _batches(deliveries):
-            connection.execute(
-                "UPDATE deliveries SET state = 'cancelled', failure = ?, finished_at = ?"
-                " WHERE id IN (SELECT value FROM json_each(?)) AND state = 'dead'",
-                (f"dropped: {event.reason}", now, _json(some)),
-            )
+            queueing.cancel(connection, some, f"dropped: {event.reason}", now)
     _remember(connection, event.drop_id, event.at, found)
 
 
@@ -58,7 +52,3 @@ def _batches(deliveries: Sequence[str]) -> Iterator[list[str]]:
     left = iter(deliveries)
     while some := list(islice(left, _BATCH)):
         yield some
-
-
-def _json(deliveries: Sequence[str]) -> str:
-    return msgspec.json.encode(deliveries).decode()

@@ -11,7 +11,7 @@ from campfire.eventlog.data_lock import holder_of
 from campfire.eventlog.reader import LogReader
 from outbox.breaker import Breaker
 from outbox.queries import rows_of
-from outbox.tenure import TENURE, Tenure
+from outbox.tenure import TENURE, Tenure, start_of
 
 _BREAKER_MS = 60_000
 
@@ -290,10 +290,9 @@ def _answers(path: Path) -> AnswersStatus:
 
 def _started_at(pid: int) -> int | None:
     """When a process began, in milliseconds; None where the system does not tell."""
+    started = start_of(pid)
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
-        # proc(5): `starttime` is field 22 in ticks since the boot; the first after the name is field 3.
-        return int(booted.split()[1]) * 1000 + int(fields[19]) * 1000 // os.sysconf("SC_CLK_TCK")
-    except (OSError, StopIteration, ValueError, IndexError):
+    except (OSError, StopIteration):
         return None
+    return None if started is None else int(booted.split()[1]) * 1000 + int(started * 1000 / os.sysconf("SC_CLK_TCK"))
