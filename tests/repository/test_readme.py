@@ -51,7 +51,7 @@ def test_the_tour_with_curl_works_as_it_is_written(root: Path, server: ServerPro
         timeout=60,
     )
     assert ran.returncode == 0, ran.stderr
-    first, again, ben, room, search, feed, webhook, health = answers(ran.stdout)
+    first, again, ben, room, search, feed, pulled, health = answers(ran.stdout)
     assert (first["duplicate"], again["duplicate"]) == (False, True) and first["id"] == again["id"]
     assert ben["user"]["name"] == "Ben"
     assert (
@@ -60,7 +60,8 @@ def test_the_tour_with_curl_works_as_it_is_written(root: Path, server: ServerPro
         == [each["body"] for each in search["messages"]]
     )
     assert "message.posted" in {each["event"] for each in feed["events"]}
-    assert webhook["secret"].startswith("whsec_")
+    assert json.loads((tmp_path / "webhook.json").read_text())["secret"].startswith("whsec_")
+    assert pulled["events"] == [] and pulled["sequence"] == 0
     assert "status" in health
 
 
