@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from outbox.attempts import AttemptMade
-from outbox.facts import DeliveryFacts, Event, MissingFacts, Subscription
+from outbox.endpoint_past import Subscription
+from outbox.facts import DeliveryFacts, Event, MissingFacts
 from outbox.planning import is_among
 from outbox.wording import addressee, many, moment, shown, span
 

@@ -6,8 +6,7 @@ Every endpoint has a task of its own (`endpoint_sender.py`), so a slow or dead o
 import asyncio
 import random
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 import structlog
@@ -15,7 +14,7 @@ import structlog
 from campfire.clock import Clock
 from campfire.config import Settings
 from campfire.errors import CampfireError
-from campfire.eventlog.errors import FsyncFailed, LogDamaged, UnknownTopic
+from campfire.eventlog.errors import FsyncFailed
 from campfire.eventlog.follower import follow
 from campfire.eventlog.reader import LogReader
 from campfire.sealing import Sealer
@@ -26,6 +25,7 @@ from outbox.catch_up import CatchUp
 from outbox.clock_set import watch_clock
 from outbox.endpoint_sender import EndpointSender, Means
 from outbox.hand_over import HandOver
+from outbox.last_words import telling
 from outbox.lease import Lease, LeaseLost
 from outbox.ledger import Ledger
 from outbox.metrics import Metrics
@@ -131,7 +131,7 @@ class Worker:
         not fit the log, `DATABASE_CONNECTION_FAILED` if a file cannot be trusted any more.
         """
         try:
-            with _telling():
+            with telling():
                 if await self._lease.acquire(self._stopping, self._note_standing_by):
                     await self._ledger.open()
                     await self._sender.open()
@@ -310,21 +310,3 @@ async def _given_up(tasks: "Iterable[asyncio.Task[None]]") -> list[Any]:
             task.cancel()
         await asyncio.wait(tasks, timeout=0.1)
     return await asyncio.gather(*tasks, return_exceptions=True)
-
-
-_TOLD: tuple[tuple[type[Exception], str, Callable[[Exception], str]], ...] = (
-    (LogDamaged, "LOG_DAMAGED", lambda error: f"The log cannot be trusted: {error}. Nothing more is sent."),
-    (UnknownTopic, "CONFIGURATION_INVALID", lambda error: f"This worker is too old for the log: {error}."),
-    (FsyncFailed, "DATABASE_CONNECTION_FAILED", lambda error: f"The disk did not confirm a commit: {error}."),
-    (sqlite3.DatabaseError, "DATABASE_CONNECTION_FAILED", lambda error: f"A database cannot be used: {error}."),
-)
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    """Translate what ends a worker into the catalogue's words."""
-    try:
-        yield
-    except tuple(kind for kind, _, _ in _TOLD) as error:
-        code, sentence = next((code, sentence) for kind, code, sentence in _TOLD if isinstance(error, kind))
-        raise CampfireError(code, sentence(error)) from error

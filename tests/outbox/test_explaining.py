@@ -16,8 +16,9 @@ from outbox_support.worker_process import WorkerProcess
 from campfire.domain.ids import ADMINISTRATORS_ROOM
 from outbox.attempts import AttemptMade
 from outbox.cli import main
+from outbox.endpoint_past import Happening, Subscription
 from outbox.explain import story, why_not
-from outbox.facts import DeliveryFacts, Event, Happening, MissingFacts, Subscription
+from outbox.facts import DeliveryFacts, Event, MissingFacts
 from outbox.status import EndpointStatus
 
 NOON = 1_795_608_000_000  # 2026-11-25 12:00:00 UTC
