@@ -59,7 +59,7 @@ async def test_row_36_an_endpoint_that_was_dead_for_three_days_gets_everything_i
     await alive.start()
     port = dead.port
     async with a_clocked_chat(tmp_path / "data", webhook_retry_schedule=PATIENT) as scene:
-        rooms = [await scene.a_room("one"), await scene.a_room("two")]
+        rooms = [await scene.chat.add_room("one"), await scene.chat.add_room("two")]
         dead_id = await add_endpoint(scene, dead.url, rate=RATE)
         await scene.chat.add_webhook(alive.url)
         await dead.stop()

@@ -26,30 +26,12 @@ from outbox_support.worker_process import WorkerProcess
 
 from campfire.clock import SystemClock
 from campfire.domain.events import MessagePosted, NewEvent
-from campfire.domain.rooms import decide_create_room
 from campfire.eventlog.reader import LogReader
 from outbox import catch_up
 from outbox.ledger import Ledger
 from outbox.planner import Planner
 from outbox.rendering import Renderer
 from outbox.worker import Worker
-
-
-async def another_room(chat: Chat) -> str:
-    """Open a room that nobody asked about, and return its id."""
-    engine, room_id = chat.engine, chat.engine.new_id()
-    await engine.perform(
-        lambda: decide_create_room(
-            engine.directory, room_id=room_id, name="Other", kind="open", members=(), actor_id=chat.user_id, at=1
-        )
-    )
-    return room_id
-
-
-async def post_in(chat: Chat, room_id: str, body: str) -> None:
-    mine, chat.room_id = chat.room_id, room_id
-    await chat.post(body)
-    chat.room_id = mine
 
 
 def tip(chat: Chat) -> int:
@@ -60,11 +42,11 @@ async def test_an_endpoint_made_today_receives_a_rooms_history_in_order_and_then
     chat: Chat, sink: Sink, worker: WorkerProcess
 ) -> None:
     """By one move to the beginning; of other rooms it learns nothing."""
-    other = await another_room(chat)
+    other = await chat.add_room("Other")
     for number in range(500):
         await chat.post(f"{number}")
         if number % 100 == 0:
-            await post_in(chat, other, f"elsewhere {number}")
+            await chat.post(f"elsewhere {number}", other)
     webhook_id = await chat.add_webhook(sink.url, rooms=[chat.room_id])
     await move(chat, webhook_id, 0)
     await chat.post("500")

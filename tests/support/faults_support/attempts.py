@@ -1,10 +1,10 @@
 """What the outbox has written down of its attempts, for whoever wants to see it."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from outbox.queries import rows_of
 
 
 class Attempt(NamedTuple):
@@ -55,8 +55,4 @@ class Attempts:
 
     def rows(self, statement: str, *parameters: Any) -> list[Any]:
         """Empty while there is no outbox yet."""
-        try:
-            with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True)) as connection:
-                return connection.execute(statement, parameters).fetchall()
-        except sqlite3.OperationalError:
-            return []
+        return rows_of(self._path, statement, parameters)

@@ -1,12 +1,11 @@
 """How the outbox of a data directory stands, for whoever breaks it."""
 
 import asyncio
-import contextlib
-import sqlite3
 from typing import Any
 
 from outbox_support.chat import Chat
 
+from outbox.queries import rows_of
 from outbox.status import OutboxStatus, outbox_status
 
 
@@ -18,9 +17,7 @@ def status_of(chat: Chat) -> OutboxStatus:
 
 def rows(chat: Chat, statement: str) -> list[Any]:
     """What `outbox.db` says, read-only."""
-    uri = f"{chat.engine.settings.outbox_path.as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-        return connection.execute(statement).fetchall()
+    return rows_of(chat.engine.settings.outbox_path, statement)
 
 
 async def until_delivered(chat: Chat, count: int) -> None:

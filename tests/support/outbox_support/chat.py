@@ -3,6 +3,7 @@
 from campfire.domain.accounts import NewPerson, NewSession, decide_setup
 from campfire.domain.events import MessagePosted
 from campfire.domain.messages import decide_post
+from campfire.domain.rooms import decide_create_room
 from campfire.domain.webhooks import decide_create_webhook
 from campfire.engine import Engine
 
@@ -59,12 +60,29 @@ class Chat:
         )
         return webhook_id
 
-    async def post(self, body: str) -> MessagePosted:
+    async def add_room(self, name: str) -> str:
+        """Open a room; return its id."""
+        engine, room_id = self.engine, self.engine.new_id()
+        await engine.perform(
+            lambda: decide_create_room(
+                engine.directory,
+                room_id=room_id,
+                name=name,
+                kind="open",
+                members=[],
+                actor_id=self.user_id,
+                at=engine.clock.now_ms(),
+            )
+        )
+        return room_id
+
+    async def post(self, body: str, room_id: str | None = None) -> MessagePosted:
+        """Say something, in the first room or another."""
         self._count += 1
         [recorded] = await self.engine.append(
             decide_post(
                 self.engine.directory,
-                room_id=self.room_id,
+                room_id=room_id or self.room_id,
                 author_id=self.user_id,
                 body=body,
                 client_message_id=str(self._count),

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from campfire.config import Settings
-from campfire.domain.events import MessagePosted
-from campfire.domain.messages import decide_post
-from campfire.domain.rooms import decide_create_room
 from campfire.engine import Engine
 from outbox.queries import rows_of
 from outbox_support.chat import Chat
@@ -34,36 +31,9 @@ class ClockedChat:
         """Set the worker's clock forward."""
         self.working.clock.late_by_ms += round(seconds * 1000)
 
-    async def a_room(self, name: str) -> str:
-        engine, room_id = self.engine, self.engine.new_id()
-        await engine.perform(
-            lambda: decide_create_room(
-                engine.directory,
-                room_id=room_id,
-                name=name,
-                kind="open",
-                members=[],
-                actor_id=self.chat.user_id,
-                at=1,
-            )
-        )
-        return room_id
-
-    async def post(self, body: str, room_id: str = "") -> str:
+    async def post(self, body: str, room_id: str | None = None) -> str:
         """Say something, in Ann's room or another; return the message's id."""
-        engine = self.engine
-        [recorded] = await engine.append(
-            decide_post(
-                engine.directory,
-                room_id=room_id or self.chat.room_id,
-                author_id=self.chat.user_id,
-                body=body,
-                client_message_id=engine.new_id(),
-                at=engine.clock.now_ms(),
-            )
-        )
-        assert isinstance(recorded.event, MessagePosted)
-        return recorded.event.message_id
+        return (await self.chat.post(body, room_id)).message_id
 
     def count(self, state: str, endpoint_id: str | None = None) -> int:
         """Deliveries in a state, of all endpoints or one."""

@@ -1,9 +1,7 @@
 """A worker in this process whose clocks can be set forward, and endpoints whose settings the log tells of."""
 
 import asyncio
-import contextlib
 import json
-import sqlite3
 from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Any
@@ -14,8 +12,7 @@ from campfire.clock import SystemClock
 from campfire.config import Settings
 from campfire.domain.events import EndpointSettings, Event, NewEvent, WebhookChanged, WebhookPaused, WebhookResumed
 from campfire.domain.events.webhooks import CatchUp
-from campfire.domain.messages import decide_post
-from campfire.domain.rooms import decide_create_room
+from outbox.queries import rows_of
 from outbox.worker import Worker
 from outbox_support.chat import Chat
 from outbox_support.sink import Received, Sink
@@ -97,48 +94,19 @@ class Serving:
             await self.until("SELECT position >= ? FROM cursor", recorded.position)
 
     async def add_room(self, name: str) -> str:
-        engine, room_id = self.engine, self.engine.new_id()
-        await engine.perform(
-            lambda: decide_create_room(
-                engine.directory,
-                room_id=room_id,
-                name=name,
-                kind="open",
-                members=[],
-                actor_id=self.chat.user_id,
-                at=engine.clock.now_ms(),
-            )
-        )
-        return room_id
+        return await self.chat.add_room(name)
 
-    async def post(self, body: str, room_id: str = "") -> None:
-        engine = self.engine
-        await engine.append(
-            decide_post(
-                engine.directory,
-                room_id=room_id or self.chat.room_id,
-                author_id=self.chat.user_id,
-                body=body,
-                client_message_id=engine.new_id(),
-                at=engine.clock.now_ms(),
-            )
-        )
+    async def post(self, body: str, room_id: str | None = None) -> None:
+        await self.chat.post(body, room_id)
 
     def rows(self, statement: str, *parameters: Any) -> list[Any]:
         """As the worker's last transaction left it."""
-        path = self.settings.outbox_path.absolute()
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-            return connection.execute(statement, parameters).fetchall()
+        return rows_of(self.settings.outbox_path, statement, parameters)
 
     async def until(self, statement: str, *parameters: Any) -> None:
         """Wait until a statement's first value is true."""
         async with asyncio.timeout(60):
-            while True:
-                try:
-                    if (found := self.rows(statement, *parameters)) and found[0][0]:
-                        return
-                except sqlite3.OperationalError as error:  # the worker is just making the file
-                    assert str(error).startswith(("no such table", "no such column", "unable to open"))
+            while not ((found := self.rows(statement, *parameters)) and found[0][0]):
                 await asyncio.sleep(0.01)
 
     async def until_in_state(self, state: str, count: int) -> None:
