@@ -104,7 +104,7 @@ async def test_deliveries_and_attempts_are_counted_and_timed(chat: Chat, sink: S
     after = await measured.until("deliveries_total{delivered}", 3)
     assert after["deliveries_total{planned}"] == after["attempts_total{webhook,delivered}"] == 3
     assert after["attempt_seconds_count{webhook}"] == after["append_to_delivered_seconds_count"] == 3
-    assert 0 < after["append_to_delivered_seconds_sum"] < 60
+    assert after["append_to_delivered_seconds_sum"] > 0
     assert after["endpoint_planned_total{webhook}"] == 3
     assert after["position"] == chat.engine.position > before["position"]
     assert (after["lag_events"], after["lag_seconds"], after["oldest_pending_seconds"]) == (0, 0, 0)
