@@ -27,7 +27,7 @@ class Lines:
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         self.connection.execute(f"INSERT INTO endpoints ({names}) VALUES ({marks})", tuple(values.values()))
 
-    def plan(self, endpoint_id: str, *rooms: str | None) -> list[str]:
+    def plan(self, endpoint_id: str, *rooms: str | None, hops: int = 0) -> list[str]:
         """An event in each of these rooms, in this order; return the ids of the deliveries."""
         planned = []
         for room_id in rooms:
@@ -41,6 +41,7 @@ class Lines:
                     message_id=None,
                     room_id=room_id,
                     cause="live",
+                    hops=hops,
                 )
             )
         queueing.insert(self.connection, planned, self.now)
