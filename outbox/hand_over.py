@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 
 from campfire.config import Settings
-from campfire.control_client import control_client
 from campfire.errors import CampfireError
 from outbox import answers
 from outbox.answers import WaitingAnswer
 from outbox.ledger import Ledger
-from outbox.patience import go_on
+from outbox.patience import go_on, offer
 
 _PIECE = 256 * 1024
 _SECONDS = 60.0
@@ -73,17 +72,13 @@ class HandOver:
         query = {"id": answer.id, "bot_id": answer.bot_id, "message_id": answer.message_id}
         if answer.file_name is not None:
             query["file"] = answer.file_name
-        try:
-            async with asyncio.timeout(_SECONDS), control_client(self._settings) as client:
-                await client.post("/bots/answers", _pieces(answer.body), **query)
-        except TimeoutError as error:
-            raise CampfireError("SERVER_BUSY", f"The server took nothing for {_SECONDS:g} s.") from error
-        except CampfireError as error:
-            if error.code not in _NEVER:
-                raise
-            log.warning("answer_dropped", answer=answer.id, bot=answer.bot_id, code=error.code)
-            return str(error)
-        return None
+        refused = await offer(
+            self._settings, "/bots/answers", _pieces(answer.body), seconds=_SECONDS, never=_NEVER, **query
+        )
+        if refused is None:
+            return None
+        log.warning("answer_dropped", answer=answer.id, bot=answer.bot_id, code=refused.code)
+        return str(refused)
 
     async def _finish(self, answer: WaitingAnswer, refusal: str | None) -> None:
         self._ledger.empty_wal_soon()

@@ -2,9 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Set
 
 import backoff
+
+from campfire.config import Settings
+from campfire.control_client import control_client
+from campfire.errors import CampfireError
 
 _LONGEST_WAIT = 10.0
 
@@ -22,6 +26,25 @@ async def go_on(hand_over_all: Callable[[], Awaitable[bool]], woken: asyncio.Eve
             await woken.wait()
         else:
             await wait_for(woken, next(waits))
+
+
+async def offer(
+    settings: Settings, path: str, body: bytes | AsyncIterable[bytes], *, seconds: float, never: Set[str], **query: str
+) -> CampfireError | None:
+    """Hand one thing to the server; why it will not take it at any time (a code of `never`), None once it has.
+
+    Raises `CampfireError` if it may take it later, `SERVER_BUSY` among them after so many `seconds`.
+    """
+    try:
+        async with asyncio.timeout(seconds), control_client(settings) as client:
+            await client.post(path, body, **query)
+    except TimeoutError as error:
+        raise CampfireError("SERVER_BUSY", f"The server took nothing for {seconds:g} s.") from error
+    except CampfireError as error:
+        if error.code not in never:
+            raise
+        return error
+    return None
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

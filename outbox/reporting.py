@@ -7,12 +7,11 @@ import msgspec
 import structlog
 
 from campfire.config import Settings
-from campfire.control_client import control_client
 from campfire.domain.webhook_reports import Report
 from campfire.errors import CampfireError
 from outbox import reports
 from outbox.ledger import Ledger
-from outbox.patience import go_on
+from outbox.patience import go_on, offer
 
 _SECONDS = 30.0
 """For the server to take one report; a server that hangs is asked again."""
@@ -59,14 +58,8 @@ class Reporting:
 
     async def _is_taken(self, report: Report) -> bool:
         """Hand it over. False if the server will never take it; raises if it may later."""
-        try:
-            async with asyncio.timeout(_SECONDS), control_client(self._settings) as client:
-                await client.post("/outbox/reports", msgspec.json.encode(report))
-        except TimeoutError as error:
-            raise CampfireError("SERVER_BUSY", f"The server took nothing for {_SECONDS:g} s.") from error
-        except CampfireError as error:
-            if error.code not in _NEVER:
-                raise
-            log.warning("report_dropped", report=report.id, endpoint=report.webhook_id, code=error.code)
-            return False
-        return True
+        told = msgspec.json.encode(report)
+        refused = await offer(self._settings, "/outbox/reports", told, seconds=_SECONDS, never=_NEVER)
+        if refused is not None:
+            log.warning("report_dropped", report=report.id, endpoint=report.webhook_id, code=refused.code)
+        return refused is None
