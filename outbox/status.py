@@ -10,7 +10,7 @@ import msgspec
 from campfire.eventlog.data_lock import holder_of
 from campfire.eventlog.reader import LogReader
 from outbox.breaker import Breaker
-from outbox.queries import rows_of
+from outbox.queries import looking_into
 from outbox.tenure import TENURE, Tenure, start_of
 
 _BREAKER_MS = 60_000
@@ -28,7 +28,9 @@ class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint: a webhook, or a bot, which has a name. Times and spans in milliseconds.
 
     `lag_events` counts the log's events from the oldest that waits for it (`oldest`, a delivery planned at
-    `oldest_at`); without any, those that it has not been planned for yet. `pending` and `sending` include the `parked`.
+    `oldest_at`); without any, those that it has not been planned for yet. So it says how far back its receiver's
+    world is, not how much there is to send. `pending` and `sending` include the `parked`; `planned` is the last
+    number of its stream.
     """
 
     id: str
@@ -37,6 +39,7 @@ class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     state: str
     why: str | None
+    planned: int
     pending: int
     queued: int
     sending: int
@@ -102,20 +105,29 @@ class _Log(msgspec.Struct, frozen=True):
 def outbox_status(
     path: Path, now_ms: int, *, log: Path | None = None, breaker_ms: int = _BREAKER_MS, totals: bool = True
 ) -> OutboxStatus | None:
-    """The state of the outbox at `path`; None if it has not run yet. Raises `OUTBOX_UNREADABLE`.
+    """The state of the outbox at `path` at one moment; None if it has not run yet. Raises `OUTBOX_UNREADABLE`.
 
     `log` is the log's path, without which nothing is told of what is not planned yet.
     """
-    cursor = rows_of(path, "SELECT position FROM cursor")
-    tenure = Tenure.of(rows_of(path, TENURE))
-    if not cursor and tenure is None:
-        return None
+    with looking_into(path) as look:
+        cursor = look.rows("SELECT position FROM cursor")
+        tenure = Tenure.of(look.rows(TENURE))
+        if not cursor and tenure is None:
+            return None
+        rows = [_Row._make(row) for row in look.rows(_ENDPOINTS)]
+        oldest = {row[0]: row[1:] for row in look.rows(_OLDEST, [_pairs(rows, "oldest")])}
+        failures = {row[0]: Failure(*row[1:]) for row in look.rows(_LAST_FAILURES, [_pairs(rows, "last_failure_at")])}
+        totals_found = dict(look.rows(_TOTALS)) if totals else None
+        [answers] = look.rows(_ANSWERS) or [()]
     position = cursor[0][0] if cursor else 0
     is_alive = tenure is not None and not tenure.is_over(time.monotonic())
-    rows = rows_of(path, _ENDPOINTS)
-    known = _look_into(log, [position, *(row.cursor for row in map(_Row._make, rows) if row.cursor is not None)])
-    endpoints = _endpoints(path, [_Row._make(row) for row in rows], position, known, now_ms, breaker_ms)
-    counts = dict(rows_of(path, _TOTALS)) if totals else _counts(endpoints)
+    # Only now: the log goes on meanwhile, and the outbox is never ahead of it.
+    known = _log_of(log, [position, *(row.cursor for row in rows if row.cursor is not None)])
+    endpoints = [
+        _endpoint(row, position, known, now_ms, breaker_ms, oldest.get(row.id, (None, None)), failures.get(row.id))
+        for row in rows
+    ]
+    counts = _counts(endpoints) if totals_found is None else totals_found
     lag_events, lag_ms = _behind(position, known, now_ms)
     return OutboxStatus(
         position=position,
@@ -132,7 +144,7 @@ def outbox_status(
         worker_alive=is_alive,
         worker_since=_started_at(tenure.pid) if tenure is not None and is_alive else None,
         worker_epoch=0 if tenure is None else tenure.epoch,
-        answers=_answers(path),
+        answers=AnswersStatus(*answers),
         endpoints=[each for each in endpoints if each.state != "deleted"],
         standing_by=holder_of(path.with_name("outbox.lock")),
     )
@@ -147,6 +159,7 @@ class _Row(NamedTuple):
     url: str
     state: str
     why: str | None
+    planned: int
     cursor: int | None
     failing_since: int | None
     last_failure_at: int | None
@@ -171,8 +184,8 @@ class _Row(NamedTuple):
 # `+position`: the smallest is among the few in this state, not the first that is met in all that ever was.
 _OF_ENDPOINT = "FROM deliveries WHERE endpoint_id = endpoints.id AND deliveries.state ="
 _ENDPOINTS = f"""
-SELECT endpoints.id, kind, name, url, endpoints.state, disabled_reason, cursor, failing_since, last_failure_at,
-    COALESCE(failures, 0), opened_at,
+SELECT endpoints.id, kind, name, url, endpoints.state, disabled_reason, endpoints.sequence, cursor, failing_since,
+    last_failure_at, COALESCE(failures, 0), opened_at,
     (SELECT COUNT(*) {_OF_ENDPOINT} 'pending'),
     (SELECT COUNT(*) {_OF_ENDPOINT} 'queued'),
     (SELECT COUNT(*) {_OF_ENDPOINT} 'sending'),
@@ -186,6 +199,12 @@ SELECT endpoints.id, kind, name, url, endpoints.state, disabled_reason, cursor, 
 FROM endpoints LEFT JOIN breakers ON breakers.endpoint_id = endpoints.id ORDER BY created_position
 """
 _TOTALS = "SELECT state, COUNT(*) FROM deliveries GROUP BY state"
+_ANSWERS = """
+SELECT
+    (SELECT COUNT(*) FROM answers WHERE state = 'waiting'),
+    (SELECT COUNT(*) FROM answers WHERE state = 'dropped'),
+    (SELECT reason FROM answers WHERE state = 'dropped' ORDER BY finished_at DESC LIMIT 1)
+"""
 _OLDEST = """
 SELECT deliveries.endpoint_id, deliveries.id, planned_at FROM json_each(?)
 JOIN deliveries ON deliveries.endpoint_id = json_each.value ->> 0 AND deliveries.position = json_each.value ->> 1
@@ -197,52 +216,45 @@ JOIN deliveries ON deliveries.id = attempts.delivery_id AND deliveries.endpoint_
 """
 
 
-def _endpoints(
-    path: Path, rows: list[_Row], position: int, known: _Log, now: int, breaker_ms: int
-) -> list[EndpointStatus]:
-    oldest = {
-        endpoint_id: (delivery_id, planned_at)
-        for endpoint_id, delivery_id, planned_at in rows_of(path, _OLDEST, [_pairs(rows, "oldest")])
-    }
-    failures = {
-        endpoint_id: Failure(*failure)
-        for endpoint_id, *failure in rows_of(path, _LAST_FAILURES, [_pairs(rows, "last_failure_at")])
-    }
-    found = []
-    for row in rows:
-        delivery_id, planned_at = oldest.get(row.id, (None, None))
-        reached = position if row.cursor is None else row.cursor
-        lag_events, lag_ms = _behind(reached, known, now)
-        if row.oldest is not None and planned_at is not None:
-            lag_events, lag_ms = max(known.tip, position) - row.oldest + 1, max(0, now - planned_at)
-        breaker = Breaker(row.failures, row.opened_at)
-        state = breaker.state(now, breaker_ms)
-        found.append(
-            EndpointStatus(
-                id=row.id,
-                kind=row.kind,
-                name=row.name,
-                url=row.url,
-                state=row.state,
-                why=row.why if row.state == "disabled" else None,
-                pending=row.pending,
-                queued=row.queued,
-                sending=row.sending,
-                parked=row.parked,
-                dead=row.dead,
-                lag_events=lag_events,
-                lag_ms=lag_ms,
-                oldest=delivery_id,
-                oldest_at=planned_at,
-                next_attempt_at=row.next_attempt_at,
-                breaker=state,
-                breaker_until=breaker.opens_until(breaker_ms) if state == "open" else None,
-                failures=row.failures,
-                failing_since=row.failing_since,
-                last_failure=failures.get(row.id),
-            )
-        )
-    return found
+def _endpoint(
+    row: _Row,
+    position: int,
+    known: _Log,
+    now: int,
+    breaker_ms: int,
+    oldest: tuple[str | None, int | None],
+    last_failure: Failure | None,
+) -> EndpointStatus:
+    delivery_id, planned_at = oldest
+    lag_events, lag_ms = _behind(position if row.cursor is None else row.cursor, known, now)
+    if row.oldest is not None and planned_at is not None:
+        lag_events, lag_ms = max(known.tip, position) - row.oldest + 1, max(0, now - planned_at)
+    breaker = Breaker(row.failures, row.opened_at)
+    state = breaker.state(now, breaker_ms)
+    return EndpointStatus(
+        id=row.id,
+        kind=row.kind,
+        name=row.name,
+        url=row.url,
+        state=row.state,
+        why=row.why if row.state == "disabled" else None,
+        planned=row.planned,
+        pending=row.pending,
+        queued=row.queued,
+        sending=row.sending,
+        parked=row.parked,
+        dead=row.dead,
+        lag_events=lag_events,
+        lag_ms=lag_ms,
+        oldest=delivery_id,
+        oldest_at=planned_at,
+        next_attempt_at=row.next_attempt_at,
+        breaker=state,
+        breaker_until=breaker.opens_until(breaker_ms) if state == "open" else None,
+        failures=row.failures,
+        failing_since=row.failing_since,
+        last_failure=last_failure,
+    )
 
 
 def _counts(endpoints: list[EndpointStatus]) -> dict[str, int]:
@@ -257,7 +269,7 @@ def _pairs(rows: list[_Row], of: str) -> str:
     return msgspec.json.encode([(row.id, getattr(row, of)) for row in rows if getattr(row, of) is not None]).decode()
 
 
-def _look_into(log: Path | None, reached: list[int]) -> _Log:
+def _log_of(log: Path | None, reached: list[int]) -> _Log:
     if log is None or not log.exists():
         return _Log(0, {})
     reader = LogReader(log)
@@ -273,19 +285,6 @@ def _behind(reached: int, known: _Log, now: int) -> tuple[int, int]:
     """Events and milliseconds that somebody who has reached a position is behind the log."""
     since = known.recorded_at.get(reached)
     return max(0, known.tip - reached), 0 if since is None else max(0, now - since)
-
-
-def _answers(path: Path) -> AnswersStatus:
-    rows = rows_of(
-        path,
-        """
-        SELECT
-            (SELECT COUNT(*) FROM answers WHERE state = 'waiting'),
-            (SELECT COUNT(*) FROM answers WHERE state = 'dropped'),
-            (SELECT reason FROM answers WHERE state = 'dropped' ORDER BY finished_at DESC LIMIT 1)
-        """,
-    )
-    return AnswersStatus(*rows[0]) if rows else AnswersStatus()
 
 
 def _started_at(pid: int) -> int | None:

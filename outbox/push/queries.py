@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from outbox.queries import rows_of
+from outbox.queries import looking_into, rows_of
 
 
 class RefusingService(msgspec.Struct, frozen=True):
@@ -130,26 +130,25 @@ def push_ids_of(path: Path, position: int) -> list[str]:
 
 
 def push_status(path: Path) -> PushStatus:
-    """The state of pushes; all zero if no worker has run yet. Raises `OUTBOX_UNREADABLE`."""
-    # First: what is planned between two looks is then seen twice rather than not at all.
-    waiting = rows_of(path, "SELECT COUNT(*) FROM pushes WHERE state = 'waiting'")
-    counts = dict(rows_of(path, "SELECT state, COUNT(*) FROM push_deliveries WHERE state <> 'dropped' GROUP BY state"))
-    dropped = rows_of(
-        path,
-        "SELECT reason, COUNT(*) FROM (SELECT reason FROM push_deliveries WHERE state = 'dropped'"
-        " UNION ALL SELECT reason FROM pushes WHERE state = 'dropped') GROUP BY reason ORDER BY reason",
-    )
-    refusing = rows_of(
-        path,
-        "SELECT push_refusals.service, COUNT(*), MAX(status), COALESCE(MAX(refusals), 0) > 0"
-        " FROM push_refusals LEFT JOIN push_services ON push_services.service = push_refusals.service"
-        " GROUP BY push_refusals.service ORDER BY push_refusals.service",
-    )
+    """The state of pushes at one moment; all zero if no worker has run yet. Raises `OUTBOX_UNREADABLE`."""
+    with looking_into(path) as look:
+        waiting = look.rows("SELECT COUNT(*) FROM pushes WHERE state = 'waiting'")
+        counts = look.rows("SELECT state, COUNT(*) FROM push_deliveries WHERE state <> 'dropped' GROUP BY state")
+        dropped = look.rows(
+            "SELECT reason, COUNT(*) FROM (SELECT reason FROM push_deliveries WHERE state = 'dropped'"
+            " UNION ALL SELECT reason FROM pushes WHERE state = 'dropped') GROUP BY reason ORDER BY reason",
+        )
+        refusing = look.rows(
+            "SELECT push_refusals.service, COUNT(*), MAX(status), COALESCE(MAX(refusals), 0) > 0"
+            " FROM push_refusals LEFT JOIN push_services ON push_services.service = push_refusals.service"
+            " GROUP BY push_refusals.service ORDER BY push_refusals.service",
+        )
+    of_state = dict(counts)
     return PushStatus(
         waiting=waiting[0][0] if waiting else 0,
-        pending=counts.get("pending", 0),
-        sending=counts.get("sending", 0),
-        delivered=counts.get("delivered", 0),
+        pending=of_state.get("pending", 0),
+        sending=of_state.get("sending", 0),
+        delivered=of_state.get("delivered", 0),
         dropped=dict(dropped),
         refusing=[RefusingService(service, devices, status, bool(now)) for service, devices, status, now in refusing],
     )

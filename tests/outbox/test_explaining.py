@@ -39,6 +39,7 @@ ENDPOINT = EndpointStatus(
     sending=0,
     parked=0,
     dead=0,
+    planned=1,
     lag_events=1,
     lag_ms=0,
     oldest="msg_b",

@@ -19,6 +19,7 @@ ENDPOINT = EndpointStatus(
     url="https://hooks.example.com/in",
     state="active",
     why=None,
+    planned=9,
     pending=0,
     queued=0,
     sending=0,
