@@ -36,13 +36,18 @@ def _clear_the_line(connection: sqlite3.Connection, endpoint_id: str, after: int
     To leave it in line would send it twice, now and when the cursor comes. What is being sent is sent for the last
     time if the cursor will not come to it.
     """
-    waiting = {"endpoint": endpoint_id, "now": now}
+    waiting = {"endpoint": endpoint_id, "why": MOVED, "now": now}
     connection.execute(f"{_CANCEL} WHERE endpoint_id = :endpoint AND state = 'pending'", waiting)
     connection.execute(f"{_CANCEL} WHERE endpoint_id = :endpoint AND state = 'queued'", waiting)
     connection.execute(
-        "UPDATE deliveries SET is_last = (position <= ? OR position > ?) WHERE endpoint_id = ? AND state = 'sending'",
-        (after, until, endpoint_id),
+        "UPDATE deliveries SET is_last = 0 WHERE endpoint_id = ? AND state = 'sending' AND is_last", (endpoint_id,)
+    )
+    connection.execute(
+        "UPDATE deliveries SET is_last = 1, failure = ?"
+        " WHERE endpoint_id = ? AND state = 'sending' AND (position <= ? OR position > ?)",
+        (MOVED, endpoint_id, after, until),
     )
 
 
-_CANCEL = "UPDATE deliveries SET state = 'cancelled', failure = 'the cursor was moved', finished_at = :now"
+MOVED = "the cursor was moved"
+_CANCEL = "UPDATE deliveries SET state = 'cancelled', failure = :why, finished_at = :now"

@@ -50,5 +50,5 @@ _CANCEL_UNWANTED = (
     f"{_CANCEL} WHERE state = 'queued' AND {_IS_UNWANTED}",
     f"{_CANCEL} WHERE state = 'pending' AND {_IS_UNWANTED}",
     f"{_CANCEL} WHERE state = 'dead' AND {_IS_UNWANTED}",
-    f"UPDATE deliveries SET is_last = 1 WHERE state = 'sending' AND {_IS_UNWANTED}",
+    f"UPDATE deliveries SET is_last = 1, failure = :why WHERE state = 'sending' AND {_IS_UNWANTED}",
 )

@@ -124,6 +124,26 @@ async def test_what_waited_and_was_moved_past_is_cancelled_on_the_record(
     assert {why for (why,) in deliveries(chat, "failure")} == {"the cursor was moved"}
 
 
+async def test_what_was_on_its_way_and_was_moved_past_says_so(chat: Chat, sink: Sink, worker: WorkerProcess) -> None:
+    """Whatever its receiver answers in the end, it is sent no more, and the record says why."""
+    answered = asyncio.Event()
+
+    async def refuse_late(_request: web.Request) -> web.StreamResponse:
+        await answered.wait()
+        return web.Response(status=500)
+
+    sink.answer = refuse_late
+    webhook_id = await chat.add_webhook(sink.url)
+    worker.start()
+    await chat.post("Hello")
+    await sink.until(1)
+    await move(chat, webhook_id, tip(chat))
+    await until_true(lambda: has_caught_up(chat))
+    answered.set()
+    await until_true(lambda: deliveries(chat, "state") == [("cancelled",)])
+    assert deliveries(chat, "failure") == [("the cursor was moved",)]
+
+
 async def test_imported_history_is_sent_if_somebody_moves_the_cursor_over_it(
     chat: Chat, sink: Sink, worker: WorkerProcess
 ) -> None:

@@ -70,11 +70,10 @@ async def test_a_direct_message_bears_its_authors_name(scene: PushChat, service:
     direct = await scene.room("direct", "", ada, bob)
     room_id = await scene.room("closed", "Boiler", ada, bob)
     open_here = await scene.room("closed", "Open here", ada, bob)
+    await scene.open_room(bob, open_here)
     for number in range(3):
         await scene.post(ada, room_id, f"number {number}")
         await scene.post(ada, open_here, f"number {number}")
-    entered = happened.PresenceEntered(at=1, room_id=open_here, user_id=bob.user_id)
-    await scene.engine.append([happened.NewEvent(ids.presence_stream(open_here, bob.user_id), None, entered)])
     working.start()
     await scene.post(ada, direct, "psst")
     await service.until(1)
@@ -95,8 +94,7 @@ async def test_who_is_told_and_who_is_not(scene: PushChat, service: Sink, workin
         wanted: happened.Involvement = "nothing" if name == "nothing" else "everything"
         event = happened.InvolvementSet(at=1, room_id=room_id, user_id=user_id, involvement=wanted)
         await engine.append([happened.NewEvent(ids.involvement_stream(room_id, user_id), None, event)])
-    entered = happened.PresenceEntered(at=1, room_id=room_id, user_id=people["present"].user_id)
-    await engine.append([happened.NewEvent(ids.presence_stream(room_id, people["present"].user_id), None, entered)])
+    await scene.open_room(people["present"], room_id)
     working.start()
     await scene.post(people["author"], room_id, "Hello @mentioned")
     await until_followed(scene)

@@ -167,6 +167,10 @@ class PushChat:
         await self.subscribe(person, sink, path)
         return person
 
+    async def open_room(self, person: Person, room_id: str) -> None:
+        """Look at a room, for the next minute. By a lease: the server closes what nobody holds."""
+        await self.call(person, "PUT", f"/api/v1/rooms/{room_id}/presence")
+
     async def room(self, kind: RoomKind, name: str, *people: Person) -> str:
         engine, creator = self.engine, people[0].user_id
         members = [person.user_id for person in people[1:]]
