@@ -81,8 +81,9 @@ class HandOver:
         return str(refused)
 
     async def _finish(self, answer: WaitingAnswer, refusal: str | None) -> None:
-        self._ledger.empty_wal_soon()
-        await self._ledger.write(lambda connection: answers.finish(connection, answer.id, self._now_ms(), refusal))
+        await self._ledger.write(
+            lambda connection: answers.finish(connection, answer.id, self._now_ms(), refusal), forgets=True
+        )
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:

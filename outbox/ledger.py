@@ -39,6 +39,7 @@ log = structlog.get_logger()
 class _Waiting(NamedTuple):
     step: Step[Any]
     answer: "asyncio.Future[Any]"
+    forgets: bool
 
 
 class Ledger:
@@ -83,14 +84,17 @@ class Ledger:
             waiting.answer.cancel()
         await self._database.close()
 
-    async def write(self, step: Step[Result]) -> Result:
+    async def write(self, step: Step[Result], *, forgets: bool = False) -> Result:
         """Run `step` in the next transaction; return its result once that is durable.
+
+        What a step that `forgets` overwrites is in no file any more as soon as no reader is in the way: after its
+        transaction, or one of the next.
 
         Raises what the step raises, `sqlite3.OperationalError` if nothing can be written now (then
         nothing was), and `FsyncFailed` if the disk would not confirm: then the process must stop.
         """
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(step, answer))
+        self._waiting.append(_Waiting(step, answer, forgets))
         self._something.set()
         return await answer
 
@@ -129,10 +133,6 @@ class Ledger:
         """All rows of one statement, as of the last transaction."""
         return list(await self._database.execute_fetchall(statement, parameters))
 
-    def empty_wal_soon(self) -> None:
-        """Leave nothing in the WAL of what was overwritten: after the next transaction without a reader in the way."""
-        self._wal_to_empty = True
-
     async def _write(self) -> None:
         while True:
             await self._something.wait()
@@ -146,6 +146,8 @@ class Ledger:
                     waiting.answer.set_exception(outcome)
                 else:
                     waiting.answer.set_result(outcome)
+            # Only now: the WAL may have been emptied of what was there before, but not of this.
+            self._wal_to_empty |= any(waiting.forgets for waiting in batch)
             if self._wal_to_empty:
                 await self._empty_wal()
 

@@ -61,10 +61,9 @@ class Planner:
                 (tip.position, tip.chain, tip.epoch),
             )
 
-        if any(isinstance(recorded.event, happened.MessageScrubbed) for recorded in events):
-            self._ledger.empty_wal_soon()
+        scrubs = any(isinstance(recorded.event, happened.MessageScrubbed) for recorded in events)
         try:
-            await self._ledger.write(step)
+            await self._ledger.write(step, forgets=scrubs)
         except BaseException:
             self.look_again()  # what was learnt of endpoints was rolled back
             raise

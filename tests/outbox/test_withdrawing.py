@@ -165,7 +165,7 @@ def test_an_endpoint_that_may_not_have_a_rooms_events_any_more_is_sent_none_that
     assert rows.fetchall() == [
         *((position, "pending", None, None, 0) for position in (1, 2, 3)),
         *((position, "cancelled", UNWANTED, 5, 0) for position in (4, 5, 6, 7)),
-        (8, "sending", None, None, 1),
+        (8, "sending", UNWANTED, None, 1),
         (9, "delivered", None, None, 0),
     ]
     connection.close()
