@@ -15,7 +15,7 @@ from campfire.markdown import html_of, plain_text
 from campfire.sealing import Sealer
 from outbox.deliveries import Claimed
 from outbox.loops import header_of
-from outbox.reading import Body, harmless, read_at_most
+from outbox.reading import Body, read_at_most
 from outbox.sender import Answer, Outcome, Sender
 
 MOST_TEXT = 2 * MAX_BYTES
@@ -117,7 +117,7 @@ class BotCaller:
             return _posted(Answer(text.encode()) if text else None)
         extension = mimetypes.guess_extension(response.content_type, strict=False)
         if extension is None:
-            return _not_posted(response, f"{harmless(response.content_type, 100)} is no known content type")
+            return _not_posted(response, "what it declares is no known content type")
         body = await read_at_most(response, MOST_FILE + 1)
         if body.broken:
             return _cut_off(body, response)

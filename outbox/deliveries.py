@@ -173,16 +173,18 @@ def record(
 
     `wait` is seconds until the next one; None ends the delivery, dead if it failed.
     """
+    [is_withdrawn] = connection.execute("SELECT withdrawn FROM deliveries WHERE id = ?", (claimed.id,)).fetchone()
+    if is_withdrawn:
+        outcome = outcome.unquoted  # it may have said back what it was sent, of a message that is deleted by now
     if outcome.answer is not None:
         answers.keep(connection, claimed.id, claimed.attempts, outcome.answer, now)
     connection.execute(
         "INSERT OR REPLACE INTO attempts"
         " (delivery_id, number, started_at, ended_at, failure_class, status, detail,"
         "  tries, peer, resolve_ms, connect_ms, first_byte_ms, body_ms, bytes_read, excerpt)"
-        # A receiver may have said back what it was sent, of a message that is deleted by now.
-        " SELECT id, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?,  CASE withdrawn WHEN 0 THEN ? END"
-        " FROM deliveries WHERE id = ?",
+        " VALUES (?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?,  ?)",
         (
+            claimed.id,
             claimed.attempts,
             began,
             now,
@@ -191,7 +193,6 @@ def record(
             outcome.detail,
             *msgspec.structs.astuple(outcome.timings),
             outcome.excerpt or None,
-            claimed.id,
         ),
     )
     if outcome.failure_class is None:

@@ -94,6 +94,8 @@ class Planner:
                 self.look_again()
         elif isinstance(event, happened.MessageDeleted | happened.MessageScrubbed):
             withdrawing.withdraw(connection, event.message_id, now)
+        elif isinstance(event, happened.RoomDeleted):
+            withdrawing.close_room(connection, event.room_id, now)
         elif isinstance(event, happened.DeliveryReplayRequested):
             return replays.replay(connection, event, now)
         elif isinstance(event, happened.DeliveriesDropped):

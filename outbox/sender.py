@@ -28,6 +28,9 @@ MOST_READ = 16 * 1024
 MOST_KEPT = 4 * 1024
 """Bytes of them that are kept for whoever asks why."""
 
+REDIRECTED = "redirects elsewhere, which is not followed"
+"""What is said of a redirect where the receiver is not to be quoted."""
+
 _NOTHING: Mapping[str, str] = {}
 
 _IN_LINE_RETRIES = (0.2, 0.4)
@@ -59,6 +62,12 @@ class Outcome(msgspec.Struct, frozen=True):
     may_end_deliveries: bool = True
     asked: Literal["disable", "abort-message"] | None = None
     timings: Timings = Timings()
+
+    @property
+    def unquoted(self) -> "Outcome":
+        """The same with nothing in it that the receiver said in its own words."""
+        detail = REDIRECTED if self.failure_class == "redirect" else self.detail
+        return msgspec.structs.replace(self, detail=detail, excerpt=b"", answer=None)
 
     @property
     def is_final(self) -> bool:

@@ -12,7 +12,8 @@ WORD = b"Quetzalcoatl"
 
 def keep(connection: sqlite3.Connection) -> None:
     connection.execute(
-        "INSERT INTO answers (id, delivery_id, bot_id, message_id, body, answered_at) VALUES ('a', 'd', 'b', 'm', ?, 1)",
+        "INSERT INTO answers (id, delivery_id, bot_id, message_id, body, answered_at)"
+        " VALUES ('a', 'd', 'b', 'm', ?, 1)",
         (WORD,),
     )
 

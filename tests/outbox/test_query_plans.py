@@ -41,7 +41,7 @@ from campfire.domain.messages import MessageState, decide_delete
 from campfire.domain.people import decide_deactivate
 from campfire.domain.webhook_operations import LetterChoice
 from campfire.domain.webhooks import decide_delete_webhook, decide_rotate_secret
-from outbox import deliveries, facts, letters, queueing, reports, stream
+from outbox import deliveries, facts, letters, queueing, reports, stream, withdrawing
 from outbox.gauges import Gauges
 from outbox.history import deliveries_of
 from outbox.lease import Lease
@@ -249,6 +249,7 @@ def stand_in_line(lines: Lines) -> None:
         lines.end(claimed)
     for hops in (MOST_HOPS, MOST_HOPS + 1):
         lines.plan("e", "r", hops=hops)
+    withdrawing.close_room(lines.connection, "r", lines.now)
     lines.take(WebhookCursorMoved(at=1, webhook_id="e", move_id="m", after=0))
     lines.take(WebhookDeleted(at=1, webhook_id="e", by="Ann"))
 

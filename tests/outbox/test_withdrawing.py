@@ -1,5 +1,6 @@
 """What was taken back, or is not for an endpoint any more, does not leave late."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from campfire.housekeeping.scrubber import Scrubber
 from outbox import queueing
 from outbox.letters import dead_letters
 from outbox.planning import Planned
+from outbox.queries import rows_of
 from outbox.schema import MIGRATIONS, SCHEMA
 from outbox.withdrawing import UNWANTED, cancel_unwanted
 
@@ -136,6 +138,36 @@ async def test_no_text_is_ever_in_the_outbox(chat: Chat, sink: Sink, worker: Wor
     files = list((tmp_path / "data").glob("outbox.db*"))
     await silent.stop()
     assert len(files) > 1 and not any(WORD.encode() in each.read_bytes() for each in files)
+
+
+async def test_a_receiver_that_says_a_deleted_text_back_in_a_redirect_is_not_quoted(
+    chat: Chat, sink: Sink, stubborn: WorkerProcess
+) -> None:
+    """Neither of attempts before the deletion, nor of one that was under way, nor as the reason why it waits."""
+    answered, asked = asyncio.Event(), asyncio.Event()
+
+    async def say_it_back(_request: web.Request) -> web.StreamResponse:
+        if len(sink.received) > 1:
+            asked.set()
+            await answered.wait()
+        return web.Response(status=302, headers={"Location": f"/{WORD}"})
+
+    def kept() -> list[object]:
+        path = chat.engine.settings.outbox_path
+        return rows_of(path, "SELECT detail FROM attempts UNION ALL SELECT failure FROM deliveries")
+
+    sink.answer = say_it_back
+    await chat.add_webhook(sink.url)
+    stubborn.start()
+    posted = await chat.post(WORD)
+    await asked.wait()
+    assert WORD in str(kept())
+    await delete(chat, posted)
+    await until_true(lambda: deliveries(chat, "withdrawn") == [(1,)])
+    assert WORD not in str(kept())
+    answered.set()
+    await until_true(lambda: len(kept()) > 3)
+    assert WORD not in str(kept()) and "redirects elsewhere" in str(kept())
 
 
 def test_an_endpoint_that_may_not_have_a_rooms_events_any_more_is_sent_none_that_wait() -> None:

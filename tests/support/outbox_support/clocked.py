@@ -13,6 +13,8 @@ from outbox.queries import rows_of
 from outbox_support.chat import Chat
 from outbox_support.push import Working
 
+_LOOPBACK = (ip_network("127.0.0.0/8"),)
+
 PATIENCE = 120
 """Seconds; a test that waits longer has failed."""
 
@@ -24,8 +26,7 @@ class ClockedChat:
         self.chat = chat
         self.engine = chat.engine
         self.path = chat.engine.settings.outbox_path
-        loopback = (ip_network("127.0.0.0/8"),)
-        self.working = Working(Settings(data=chat.engine.settings.data, webhook_allow=loopback, **settings))
+        self.working = Working(Settings(data=chat.engine.settings.data, webhook_allow=_LOOPBACK, **settings))
 
     def advance(self, seconds: float) -> None:
         """Set the worker's clock forward."""
@@ -60,7 +61,7 @@ class ClockedChat:
 @asynccontextmanager
 async def a_clocked_chat(data: Path, **settings: Any) -> AsyncIterator[ClockedChat]:
     """On real files; the worker is stopped at the end."""
-    chat = Chat(await Engine.open(Settings(data=data)))
+    chat = Chat(await Engine.open(Settings(data=data, webhook_allow=_LOOPBACK)))
     await chat.found()
     clocked = ClockedChat(chat, **settings)
     try:
