@@ -10,7 +10,7 @@ from campfire.api.keys import ENGINE, HUB
 from campfire.api.routes import Route, answer
 from campfire.engine import Engine
 from campfire.errors import CampfireError
-from outbox.push.queries import push_status
+from outbox.push.queries import push_alarms
 from outbox.status import EndpointStatus, outbox_status
 
 _DISK_FLOOR_BYTES = 64 * 1024 * 1024
@@ -106,7 +106,7 @@ def _outbox(engine: Engine) -> schemas.Check:
             breaker_ms=round(engine.settings.webhook_breaker_seconds * 1000),
             totals=False,
         )
-        alarms = push_status(engine.settings.outbox_path).alarms
+        alarms = push_alarms(engine.settings.outbox_path)
     except CampfireError as error:
         return schemas.Check(ok=False, detail=f"{error.detail} {error.kind.advice}")
     if status is None:

@@ -7,11 +7,13 @@ import click
 from campfire.clock import SystemClock
 from campfire.command_line import EXIT_CODES_HELP, data_option, json_option, print_json, settings_from, telling_errors
 from campfire.config import Settings
+from campfire.errors import CampfireError
 from outbox import facts
 from outbox.commands.options import typeable
 from outbox.explain import story, why_not
 from outbox.letters import is_known
-from outbox.push.story import push_facts, push_story
+from outbox.push.queries import push_story
+from outbox.push.story import sentences as push_sentences
 from outbox.wording import for_programs
 
 
@@ -40,8 +42,10 @@ def explain(what: str, position: int | None, message: str | None, as_json: bool,
     if position is not None or message is not None:
         found, sentences = _of_endpoint(settings, what, position, message, now)
     elif what.startswith("push_"):
-        push = push_facts(settings.outbox_path, what)
-        found, sentences = push, push_story(push, now)
+        push = push_story(settings.outbox_path, what)
+        if push is None:
+            raise CampfireError("DELIVERY_NOT_FOUND", f"There is no push {what}. They are kept for 30 days.")
+        found, sentences = push, push_sentences(push, now)
     elif is_known(settings.outbox_path, what):
         raise click.UsageError(
             f"{what} is an endpoint: say of which event, with --position or --message."

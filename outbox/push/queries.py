@@ -1,6 +1,7 @@
 """Looking into pushes from outside, read-only; for health and the command line. Times in milliseconds."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -29,11 +30,7 @@ class PushStatus(msgspec.Struct, frozen=True):
     @property
     def alarms(self) -> list[str]:
         """Sentences about what somebody has to look at."""
-        return [
-            f"{each.service} refuses the server's push key ({each.status}) for {each.devices} devices"
-            for each in self.refusing
-            if each.now
-        ]
+        return _alarms(self.refusing)
 
 
 class PushAttempt(msgspec.Struct, frozen=True):
@@ -138,11 +135,7 @@ def push_status(path: Path) -> PushStatus:
             "SELECT reason, COUNT(*) FROM (SELECT reason FROM push_deliveries WHERE state = 'dropped'"
             " UNION ALL SELECT reason FROM pushes WHERE state = 'dropped') GROUP BY reason ORDER BY reason",
         )
-        refusing = look.rows(
-            "SELECT push_refusals.service, COUNT(*), MAX(status), COALESCE(MAX(refusals), 0) > 0"
-            " FROM push_refusals LEFT JOIN push_services ON push_services.service = push_refusals.service"
-            " GROUP BY push_refusals.service ORDER BY push_refusals.service",
-        )
+        refusing = look.rows(_REFUSING)
     of_state = dict(counts)
     return PushStatus(
         waiting=waiting[0][0] if waiting else 0,
@@ -150,5 +143,29 @@ def push_status(path: Path) -> PushStatus:
         sending=of_state.get("sending", 0),
         delivered=of_state.get("delivered", 0),
         dropped=dict(dropped),
-        refusing=[RefusingService(service, devices, status, bool(now)) for service, devices, status, now in refusing],
+        refusing=_refusing(refusing),
     )
+
+
+def push_alarms(path: Path) -> list[str]:
+    """The alarms of `push_status`, which alone need no look at all that was pushed. Raises `OUTBOX_UNREADABLE`."""
+    return _alarms(_refusing(rows_of(path, _REFUSING)))
+
+
+_REFUSING = """
+SELECT push_refusals.service, COUNT(*), MAX(status), COALESCE(MAX(refusals), 0) > 0
+FROM push_refusals LEFT JOIN push_services ON push_services.service = push_refusals.service
+GROUP BY push_refusals.service ORDER BY push_refusals.service
+"""
+
+
+def _refusing(rows: list[Any]) -> list[RefusingService]:
+    return [RefusingService(service, devices, status, bool(now)) for service, devices, status, now in rows]
+
+
+def _alarms(refusing: list[RefusingService]) -> list[str]:
+    return [
+        f"{each.service} refuses the server's push key ({each.status}) for {each.devices} devices"
+        for each in refusing
+        if each.now
+    ]

@@ -1,10 +1,13 @@
 import asyncio
-import os
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from outbox_support.half_made import leave_half_made
 from outbox_support.planted import plant_dead_letters
+
+from campfire.clock import SystemClock
+from outbox.lease import Lease
 
 if TYPE_CHECKING:
     from tests.api.conftest import Chat, Client
@@ -73,9 +76,9 @@ async def test_endpoints_that_are_not_sent_to_are_counted_without_an_alarm(chat:
     connection = sqlite3.connect(path)
     now = chat.clock.now_ms()
     connection.execute("INSERT INTO breakers (endpoint_id, failures, opened_at) VALUES (?, 5, ?)", (RESTING, now))
-    connection.execute("INSERT INTO worker (id, pid, alive_at) VALUES (1, ?, ?)", (os.getpid(), now))
     connection.commit()
     connection.close()
+    assert await Lease(chat.engine.settings, SystemClock()).acquire(asyncio.Event(), lambda _obstacle: None)
     reply = await chat.nobody().get("/health")
     check = reply.json["checks"]["outbox"]
     assert check["ok"] is True, check
@@ -93,3 +96,10 @@ async def test_a_webhook_without_a_worker_is_noticed(ada: "Client") -> None:
 def stalled(chat: "Chat") -> dict[str, Any]:
     found: dict[str, Any] = chat.engine.read_side.stalled
     return found
+
+
+async def test_an_outbox_that_a_kill_left_half_made_is_one_that_is_not_there_yet(chat: "Chat") -> None:
+    """The next worker makes it: nothing is broken that somebody would have to mend."""
+    await asyncio.to_thread(leave_half_made, chat.engine.settings.outbox_path)
+    check = (await chat.nobody().get("/health")).json["checks"]["outbox"]
+    assert check == {"ok": True, "detail": "the worker has not run yet"}

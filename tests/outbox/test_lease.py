@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from outbox_support.half_made import leave_half_made
 
 from campfire.clock import ManualClock
 from campfire.config import Settings
@@ -177,23 +178,9 @@ async def test_a_worker_of_a_version_without_a_lease_is_waited_for(settings: Set
     assert await taking
 
 
-DYING = """
-import os, signal, sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("CREATE TABLE begun (x)")
-connection.execute("PRAGMA cache_size = 1")
-connection.execute("BEGIN")
-for _ in range(100):
-    connection.execute("INSERT INTO begun VALUES (zeroblob(4096))")
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-"""Dies with a part of a transaction in the file, and its journal beside it."""
-
-
 async def test_what_a_kill_left_half_made_is_recovered(settings: Settings) -> None:
     """Whoever only reads cannot do that, and sees nothing; the next worker can."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", DYING, str(settings.outbox_path))
-    await process.wait()
+    await asyncio.to_thread(leave_half_made, settings.outbox_path)
     assert rows_of(settings.outbox_path, TENURE) == []
     _, ledger = await taken(settings, ManualClock())
     await ledger.write(write_something)

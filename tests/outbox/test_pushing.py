@@ -231,6 +231,28 @@ async def test_the_story_of_a_push_can_be_told(scene: PushChat, service: Sink, w
     assert story.happened_at <= story.waiting_since <= story.attempts[0].started_at <= story.finished_at
     assert "very-secret-path" not in repr(story)
     assert push_ids_of(path, position + 1) == [] and push_story(path, "push_1_nobody") is None
+    explained = CliRunner().invoke(main, ["explain", push_id, "--data", str(scene.engine.settings.data)]).output
+    told = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC|\d+(\.\d+)? m?s(?= and)", "…", explained).splitlines()
+    assert told == [
+        f"{push_id} tells a device, by 127.0.0.1, of the message {posted.message_id} at position {position}.",
+        "It was planned …, and is worth nothing after ….",
+        "…: attempt 1 took … and failed: status (answered 503).",
+        "…: attempt 2 took … and succeeded.",
+        "The push service took it ….",
+    ]
+
+
+async def test_a_push_that_was_dropped_is_explained_in_words(scene: PushChat, service: Sink, working: Working) -> None:
+    """Not by the name of the reason that programs are given."""
+    ada, bob = await scene.join("Ada"), await scene.with_notifications("Bob", service)
+    direct = await scene.room("direct", "", ada, bob)
+    service.answer = answering(410)
+    working.start()
+    _, position = await scene.post(ada, direct, "psst")
+    await until(scene, lambda status: status.dropped == {"gone": 1})
+    [push_id] = push_ids_of(scene.engine.settings.outbox_path, position)
+    explained = CliRunner().invoke(main, ["explain", push_id, "--data", str(scene.engine.settings.data)]).output
+    assert REASONS["gone"] in explained.splitlines()[-1]
 
 
 def test_every_reason_not_to_push_has_words() -> None:

@@ -2,31 +2,18 @@
 
 import contextlib
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from outbox_support.half_made import leave_half_made
 from outbox_support.lines import Lines
 
 from campfire.errors import CampfireError
 from outbox.push.queries import push_status
 from outbox.queries import looking_into, rows_of, witness_of
 from outbox.status import outbox_status
-
-DYING = """
-import os, signal, sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("CREATE TABLE begun (x)")
-connection.execute("PRAGMA cache_size = 1")
-connection.execute("BEGIN")
-for _ in range(100):
-    connection.execute("INSERT INTO begun VALUES (zeroblob(4096))")
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-"""Dies with a part of a transaction in the file, and its journal beside it, as one may that just makes it."""
 
 
 @pytest.fixture
@@ -84,8 +71,7 @@ def test_all_numbers_of_the_status_are_of_one_moment(path: Path, lines: Lines) -
 
 def test_a_file_that_a_kill_left_half_made_is_as_though_no_worker_had_run(path: Path) -> None:
     """The next worker makes it; until then there is nothing to tell, and nothing is broken."""
-    subprocess.run([sys.executable, "-c", DYING, str(path)], check=False)
-    assert path.with_name("outbox.db-journal").exists()
+    leave_half_made(path)
     assert outbox_status(path, 0) is None
     assert witness_of(path) is None
     assert push_status(path).waiting == 0

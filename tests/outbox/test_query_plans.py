@@ -1,6 +1,7 @@
 """No statement over `outbox.db` gets slower because more has been delivered: every plan is explained."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -49,6 +50,7 @@ from outbox.ledger import Ledger
 from outbox.letters import dead_letters
 from outbox.lines import due_before, first_in_line
 from outbox.previews import count_in_range
+from outbox.push.queries import push_alarms, push_ids_of, push_status, push_story
 from outbox.push.schema import SCHEMA as PUSH_SCHEMA
 from outbox.queries import rows_of, witness_of
 from outbox.schema import MIGRATIONS, SCHEMA
@@ -74,12 +76,17 @@ EXCUSED = (
     Excused("FROM push_services", "a row for each push service"),
     Excused("LEFT JOIN push_devices ON push_devices.id", "the first one that waits, by their own index"),
     Excused("SELECT 1 FROM push_devices LIMIT 1", "whether there is any"),
+    Excused("SELECT COUNT(*) FROM pushes WHERE state = 'waiting'", "how many there are, by their own index"),
+    Excused("SELECT state, COUNT(*) FROM push_deliveries", "all pushes of 30 days, for whoever types status"),
+    Excused("SELECT reason, COUNT(*) FROM (SELECT reason", "all pushes of 30 days, for whoever types status"),
+    Excused("FROM push_refusals LEFT JOIN push_services", "a row for each device that is refused, for health"),
 )
 UNWATCHED = {"ledger.py", "migrating.py"}
 """What hands on the statements of others, and what makes the tables."""
 WATCHED = [
     file for file in sorted((ROOT / "outbox").rglob("*.py")) if file.name not in UNWATCHED and "push" not in file.parts
 ]
+WATCHED += [ROOT / "outbox" / "push" / "queries.py"]
 
 
 async def refuse(_request: web.Request) -> web.StreamResponse:
@@ -254,6 +261,19 @@ def stand_in_line(lines: Lines) -> None:
     lines.take(WebhookDeleted(at=1, webhook_id="e", by="Ann"))
 
 
+def look_at_pushes(path: Path) -> None:
+    """Everything that somebody may ask of one that was sent."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(
+            "INSERT INTO push_deliveries (id, position, subscription_id, service, room_id, largest, next_attempt_at,"
+            " expires_at, planned_at) VALUES ('push_1_d', 1, 'd', 's', 'r', 1, 1, 1, 1)"
+        )
+    assert push_status(path).pending == 1
+    assert push_alarms(path) == []
+    assert push_ids_of(path, 1) == ["push_1_d"]
+    assert push_story(path, "push_1_d") is not None
+
+
 async def test_every_statement_of_the_outbox_has_an_index(
     chat: Chat, sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +299,7 @@ async def test_every_statement_of_the_outbox_has_an_index(
         assert pulled.pulled
         (tmp_path / "lines").mkdir()
         stand_in_line(Lines(tmp_path / "lines" / "outbox.db"))
+        look_at_pushes(tmp_path / "lines" / "outbox.db")
         assert list(Gauges(chat.engine.settings, outbox.clock).collect())
     schema = sqlite3.connect(tmp_path / "schema.db")
     schema.executescript(SCHEMA + "".join(MIGRATIONS))
