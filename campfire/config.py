@@ -68,6 +68,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Networks, and hosts by name, that link previews may reach although they are not public."""
     log_level: LogLevel = "info"
 
+    @property
+    def own_ports(self) -> frozenset[int]:
+        """Where this server and its worker listen, but for what the system chose (port 0)."""
+        metrics = int(self.outbox_metrics.rpartition(":")[2] or 0)
+        return frozenset({self.port, metrics} - {0})
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: str | None) -> "Settings":
         """Read `CAMPFIRE_*`; `overrides` (by field name, None ignored) come from a command line and win.

@@ -8,7 +8,7 @@ Checking happens after resolution: the forms that an address can be written in a
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -75,19 +75,19 @@ class AddressBlocked(OSError):
 
 class AddressGuard:
     """Decides about addresses. `allowed` are networks that the administrator opened, and names of hosts, wherever
-    in private networks they are; `setting` is where it was done, for a refusal to say. `own_port` is ours.
+    in private networks they are; `setting` is where it was done, for a refusal to say. `own_ports` are ours.
     """
 
     def __init__(
         self,
         allowed: Sequence[Network | str] = (),
-        own_port: int | None = None,
+        own_ports: Collection[int] = (),
         *,
         setting: str = "CAMPFIRE_WEBHOOK_ALLOW",
     ) -> None:
         self._allowed = tuple(each for each in allowed if not isinstance(each, str))
         self._names = frozenset(each for each in allowed if isinstance(each, str))
-        self._own_port = own_port
+        self._own_ports = frozenset(own_ports)
         self._setting = setting
 
     def check(self, address: str, port: int, *, name: str | None = None) -> None:
@@ -113,7 +113,7 @@ class AddressGuard:
 
     def _check(self, address: Address, port: int, is_named: bool) -> None:
         _refuse_if_never(address)
-        if port == self._own_port and _is_this_machine(address):
+        if port in self._own_ports and _is_this_machine(address):
             raise AddressBlocked(f"port {port} of {address} is Campfire's own")
         if is_named or self.is_allowed_inside(str(address)):
             return

@@ -67,7 +67,7 @@ class Worker:
         self._notifier = notifier or Notifier(None)
         self._ledger = Ledger(settings.outbox_path, self._lease, self._metrics)
         self._sender = Sender(
-            AddressGuard(settings.webhook_allow, settings.port), clock, timeout=settings.webhook_timeout
+            AddressGuard(settings.webhook_allow, settings.own_ports), clock, timeout=settings.webhook_timeout
         )
         self._reader = LogReader(settings.events_path)
         renderer = Renderer(self._reader)

@@ -16,7 +16,7 @@ def refuse_blocked_address(settings: Settings, url: str) -> None:
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     if not is_numeric(host):
         return
-    guard = AddressGuard(settings.webhook_allow, settings.port)
+    guard = AddressGuard(settings.webhook_allow, settings.own_ports)
     try:
         guard.check(host, port)
     except AddressBlocked as error:

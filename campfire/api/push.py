@@ -114,7 +114,7 @@ def _require_secure_or_allowed(engine: Engine, endpoint: str) -> None:
     """Push services speak TLS (RFC 8030, section 8); without it only where an administrator opened it."""
     parts = urlsplit(endpoint)
     host = parts.hostname or ""
-    guard = AddressGuard(engine.settings.webhook_allow, engine.settings.port)
+    guard = AddressGuard(engine.settings.webhook_allow, engine.settings.own_ports)
     if not is_numeric(host):
         if parts.scheme != "https" and not guard.is_allowed_name(host):
             raise _refused("endpoint", "must begin with https://")

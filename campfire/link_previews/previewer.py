@@ -36,7 +36,7 @@ class LinkPreviewer:
 
     def __init__(self, engine: Engine, blobs: BlobStore, thumbnails: Thumbnails, *, seconds: float = SECONDS) -> None:
         settings = engine.settings
-        guard = AddressGuard(settings.link_preview_allow, settings.port, setting="CAMPFIRE_LINK_PREVIEW_ALLOW")
+        guard = AddressGuard(settings.link_preview_allow, settings.own_ports, setting="CAMPFIRE_LINK_PREVIEW_ALLOW")
         self._engine = engine
         self._blobs = blobs
         self._thumbnails = thumbnails

@@ -70,6 +70,26 @@ async def test_the_worker_ends_with_the_server(server: ServerProcess) -> None:
     await gone(worker)
 
 
+async def test_after_server_and_worker_were_killed_together_the_next_takes_over_at_once(tmp_path: Path) -> None:
+    """Nobody waits for the lease of the dead to run out."""
+    server = ServerProcess(tmp_path / "data", CAMPFIRE_OUTBOX="embedded", CAMPFIRE_OUTBOX_LEASE="3600")
+    try:
+        await asyncio.to_thread(server.start)
+        first = await worker_of(server)
+        os.kill(first, signal.SIGSTOP)  # or it would notice that its server is gone, and give the lease back
+        killing = asyncio.create_task(asyncio.to_thread(server.kill))  # which waits for its output's end, too
+        await gone(server.pid)
+        os.kill(first, signal.SIGKILL)
+        await killing
+        await gone(first)
+        await asyncio.to_thread(server.start)
+        second = await worker_of(server, other_than=first)
+        status = status_of(server)
+        assert status is not None and (status.worker_pid, status.worker_epoch) == (second, 2)
+    finally:
+        server.end()
+
+
 async def test_settings_of_the_command_line_reach_the_worker(tmp_path: Path) -> None:
     """It works on the server's data, though the environment names another directory."""
     elsewhere = tmp_path / "elsewhere"

@@ -37,7 +37,7 @@ def answers(*addresses: str, really: str | None = None) -> Any:
 
 async def verdict(url: str, look_up: Any, allow: str) -> str:
     """Through everything that a request goes through before it connects."""
-    guard = AddressGuard(Settings.from_environment({"CAMPFIRE_WEBHOOK_ALLOW": allow}).webhook_allow, OWN_PORT)
+    guard = AddressGuard(Settings.from_environment({"CAMPFIRE_WEBHOOK_ALLOW": allow}).webhook_allow, (OWN_PORT,))
     resolver = GuardedResolver(guard, look_up)
     try:
         target = usable_target(guard, url)
@@ -261,3 +261,19 @@ async def test_a_connection_that_went_elsewhere_is_not_used(monkeypatch: pytest.
     await sender.close()
     await sink.stop()
     assert (outcome.failure_class, outcome.is_final, sink.received) == ("blocked", True, [])
+
+
+def test_where_the_worker_serves_its_metrics_is_ours_too() -> None:
+    """Whatever the administrator allows: nobody's webhook reads them, or asks them for anything."""
+    environ = {
+        "CAMPFIRE_OUTBOX_METRICS": "127.0.0.1:9464",
+        "CAMPFIRE_PORT": "3000",
+        "CAMPFIRE_WEBHOOK_ALLOW": "127.0.0.0/8",
+    }
+    settings = Settings.from_environment(environ)
+    guard = AddressGuard(settings.webhook_allow, settings.own_ports)
+    for port in (3000, 9464):
+        with pytest.raises(AddressBlocked, match="Campfire's own"):
+            guard.check("127.0.0.1", port)
+    guard.check("127.0.0.1", 9465)
+    assert Settings(outbox_metrics="127.0.0.1:0", port=0).own_ports == frozenset()
