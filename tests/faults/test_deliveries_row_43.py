@@ -97,7 +97,7 @@ async def test_row_43_a_room_that_was_taken_away_from_a_webhook_is_told_of_no_mo
         api = PushChat(scene.chat)
         await api.serve()
         ann = await api.sign_in(Person(scene.chat.user_id, "", ""))
-        other = await scene.a_room("Other")
+        other = await scene.chat.add_room("Other")
         made = await api.call(ann, "POST", "/api/v1/webhooks", {"url": sink.url, "events": ["message.posted"]})
         webhook, receiver = made["id"], Person("", "", made["pull_key"])
         scene.working.start()
@@ -133,7 +133,7 @@ async def test_row_43_nothing_of_a_deleted_room_leaves_late(tmp_path: Path) -> N
     async with a_clocked_chat(
         tmp_path / "data", webhook_retry_schedule=(0.1,) * 5_000, webhook_breaker_seconds=0.1
     ) as scene:
-        engine, by, room_id = scene.engine, scene.chat.user_id, await scene.a_room("Secrets")
+        engine, by, room_id = scene.engine, scene.chat.user_id, await scene.chat.add_room("Secrets")
         await scene.chat.add_webhook(sink.url)
         scene.working.start()
         await scene.post(SECRET_TEXT, room_id)

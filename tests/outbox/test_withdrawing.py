@@ -150,7 +150,7 @@ async def test_a_receiver_that_says_a_deleted_text_back_in_a_redirect_is_not_quo
         if len(sink.received) > 1:
             asked.set()
             await answered.wait()
-        return web.Response(status=302, headers={"Location": f"/{WORD}"})
+        return web.Response(status=302, headers={"Location": f"http://{WORD}.example/"})
 
     def kept() -> list[object]:
         path = chat.engine.settings.outbox_path
