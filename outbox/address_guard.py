@@ -10,7 +10,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -65,6 +65,8 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 _LOCAL_NAT64 = ip_network("64:ff9b:1::/48")
 """RFC 8215: whoever runs it chooses where in it the IPv4 address stands (RFC 6052 section 2.2)."""
 _LOW_PORTS = (80, 443)
+_REMEMBERED = 1_024
+"""Addresses, with port, that were found harmless."""
 _LOOKUPS = 64
 """Names being resolved at once; one that nobody answers for takes its thread for half a minute."""
 
@@ -89,6 +91,9 @@ class AddressGuard:
         self._names = frozenset(each for each in allowed if isinstance(each, str))
         self._own_ports = frozenset(own_ports)
         self._setting = setting
+        # Asked twice for every delivery, and always the same; what is refused is not remembered, nor what depends on
+        # the machine's own addresses of the moment.
+        self._found_harmless = lru_cache(maxsize=_REMEMBERED)(self._look_at)
 
     def check(self, address: str, port: int, *, name: str | None = None) -> None:
         """Raises `AddressBlocked` with the reason, unless `address` (in numbers) may be reached at `port`.
@@ -96,6 +101,10 @@ class AddressGuard:
         `name` is the host that led there, if it was not in numbers.
         """
         is_named = name is not None and self.is_allowed_name(name)
+        look_at = self._look_at if port == self._own_port else self._found_harmless
+        look_at(address, port, is_named)
+
+    def _look_at(self, address: str, port: int, is_named: bool) -> None:
         parsed = _unmapped(ip_address(address.partition("%")[0]))
         for candidate in (parsed, *_hidden_in(parsed)):
             self._check(candidate, port, is_named)
@@ -157,6 +166,7 @@ class GuardedResolver(AbstractResolver):
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def is_numeric(host: str) -> bool:
     """Whether a URL's host is an address in numbers, which aiohttp would connect to without resolving."""
     try:
