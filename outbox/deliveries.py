@@ -41,8 +41,9 @@ Permit = Callable[[Destination], bool]
 class Claimed(msgspec.Struct, frozen=True):
     """A delivery that is being sent, durably marked so. `round` counts attempts since planned or replayed.
 
-    `previous_id` is of the one before it in the endpoint's stream, None for the first. `withdrawn`: its message was
-    deleted. `missing` are the sequences of those that it is sent past; `is_late` if it was parked itself.
+    `planned_at` in milliseconds. `previous_id` is of the one before it in the endpoint's stream, None for the first.
+    `withdrawn`: its message was deleted. `missing` are the sequences of those that it is sent past; `is_late` if it
+    was parked itself.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Claimed(msgspec.Struct, frozen=True):
     attempts: int
     round: int
     hops: int
+    planned_at: int
     destination: Destination
     missing: tuple[int, ...] = ()
     is_late: bool = False
@@ -115,11 +117,11 @@ def claim(connection: sqlite3.Connection, endpoint_id: str, now: int, permit: Pe
     row = connection.execute(
         "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, round = round + 1,"
         " first_tried_at = COALESCE(first_tried_at, ?) WHERE id = ? RETURNING id, position, sequence, event_type,"
-        " message_id, room_id, withdrawn, cause, attempts, round, parked_at, hops",
+        " message_id, room_id, withdrawn, cause, attempts, round, parked_at, hops, planned_at",
         (now, due[0]),
     ).fetchone()
     delivery_id, position, sequence, event_type, message_id, room_id, withdrawn, cause, *rest = row
-    attempts, round_, parked_at, hops = rest
+    attempts, round_, parked_at, hops, planned_at = rest
     return Claimed(
         id=delivery_id,
         endpoint_id=endpoint_id,
@@ -134,6 +136,7 @@ def claim(connection: sqlite3.Connection, endpoint_id: str, now: int, permit: Pe
         attempts=attempts,
         round=round_,
         hops=hops,
+        planned_at=planned_at,
         destination=place,
         missing=parking.missing_before(connection, endpoint_id, place.ordering, room_id, sequence),
         is_late=parked_at is not None,

@@ -26,6 +26,7 @@ from outbox.deliveries import Claimed, Destination
 from outbox.health import Verdict
 from outbox.ledger import Ledger, Step
 from outbox.patience import wait_for
+from outbox.metrics import Metrics
 from outbox.rate import Bucket
 from outbox.rendering import Renderer
 from outbox.schedule import delay_after
@@ -56,6 +57,7 @@ class Means(msgspec.Struct, frozen=True):
     stopping: asyncio.Event
     caller: BotCaller
     renderer: Renderer
+    metrics: Metrics
     on_disabled: Callable[[], None]
     on_answer: Callable[[], None]
     on_report: Callable[[], None]
@@ -201,7 +203,10 @@ class EndpointSender:
                 return verdict, None
             return verdict, self._claim(connection, now)
 
-        verdict, following = await self._written(step) or (Verdict(), None)
+        written = await self._written(step)
+        if written is not None:
+            self._means.metrics.attempted(claimed, outcome.failure_class, began=began, now=now)
+        verdict, following = written or (Verdict(), None)
         if verdict.disabled:
             self._means.on_disabled()
         if verdict.reported:

@@ -22,7 +22,8 @@ def park_overdue(connection: sqlite3.Connection, endpoint_id: str, ordering: str
 
     Not one whose next attempt is due: after a worker's or a clock's absence it has a chance first.
     """
-    if ordering == "none":
+    due = next_parking(connection, endpoint_id, ordering)
+    if due is None or due > now:  # a question costs a tenth of an update that changes nothing
         return
     queueing.end(
         connection,

@@ -94,6 +94,7 @@ class Worker:
             stopping=self._stopping,
             caller=BotCaller(self._sender, sealer, seconds=settings.bot_timeout),
             renderer=renderer,
+            metrics=self._metrics,
             on_disabled=self._planner.look_again,
             on_answer=self._hand_over.wake,
             on_report=self._reporting.wake,

@@ -195,5 +195,6 @@ def a_claim(recorded: RecordedEvent, *, withdrawn: bool = False) -> Claimed:
         attempts=1,
         round=1,
         hops=0,
+        planned_at=0,
         destination=Destination("http://127.0.0.1", (), None, None, 1, "room", "webhook", 1),
     )
