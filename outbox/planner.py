@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from campfire.domain import events as happened
 from campfire.domain.events import RecordedEvent
@@ -12,6 +12,9 @@ from outbox.ledger import Ledger
 from outbox.planning import Endpoint, Planned, calls_planned, plan
 from outbox.push import planning as push_planning
 from outbox.rendering import Renderer
+
+MOST_AT_ONCE = 1_000
+"""Deliveries planned in one transaction, about: results of others wait for it, for some 100 ms."""
 
 
 class Planner:
@@ -31,11 +34,20 @@ class Planner:
         self._now_ms = now_ms
         self._push_ttl_ms = round(push_ttl * 1000)
         self._endpoints: list[Endpoint] | None = None
+        self._following = MOST_AT_ONCE  # endpoints, as they were counted last
         self._imported_upto = reader.imported_upto()
 
     def look_again(self) -> None:
         """Somebody else changed an endpoint: ask for them all before the next page is planned."""
         self._endpoints = None
+
+    def pages(self, events: list[RecordedEvent]) -> Iterator[list[RecordedEvent]]:
+        """What to `take` one after another: each as much as makes `MOST_AT_ONCE` if everybody wants everything."""
+        begin = 0
+        while begin < len(events):
+            end = begin + max(1, MOST_AT_ONCE // max(1, self._following))
+            yield events[begin:end]
+            begin = end
 
     async def take(self, events: list[RecordedEvent]) -> set[str]:
         """Turn a page of the log into deliveries, durably; return the endpoints that have something to do."""
@@ -106,6 +118,7 @@ class Planner:
             return set()
         if self._endpoints is None:
             self._endpoints = endpoints.planned_for(connection)
+            self._following = len(self._endpoints)
         planned = plan(recorded, self._endpoints, epoch)
         queueing.insert(connection, planned, now)
         wanted.update(each.position for each in planned)

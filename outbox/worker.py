@@ -13,6 +13,7 @@ import structlog
 
 from campfire.clock import Clock
 from campfire.config import Settings
+from campfire.domain.events import RecordedEvent
 from campfire.errors import CampfireError
 from campfire.eventlog.errors import FsyncFailed
 from campfire.eventlog.follower import follow
@@ -40,7 +41,7 @@ from outbox.sender import Sender
 
 _UNWRITABLE_SECONDS = 1.0
 _PAGE = 200
-"""Events planned in one transaction; results of deliveries wait for it, so it must be short."""
+"""Events planned in one transaction at most; results of deliveries wait for it, so it must be short."""
 
 log = structlog.get_logger()
 
@@ -251,17 +252,21 @@ class Worker:
 
     async def _plan(self, after: int) -> None:
         async for events in follow(self._reader, after, page=_PAGE):
-            while True:
-                try:
-                    woken = await self._planner.take(events)
-                    break
-                except sqlite3.OperationalError as error:
-                    log.error("outbox_unwritable", error=str(error))
-                    await asyncio.sleep(_UNWRITABLE_SECONDS)
-            self._metrics.seen(events)
-            for endpoint_id in woken:
-                self._wake(endpoint_id)
-            self._pusher.wake()
+            for page in self._planner.pages(events):
+                await self._plan_page(page)
+
+    async def _plan_page(self, events: list[RecordedEvent]) -> None:
+        while True:
+            try:
+                woken = await self._planner.take(events)
+                break
+            except sqlite3.OperationalError as error:
+                log.error("outbox_unwritable", error=str(error))
+                await asyncio.sleep(_UNWRITABLE_SECONDS)
+        self._metrics.seen(events)
+        for endpoint_id in woken:
+            self._wake(endpoint_id)
+        self._pusher.wake()
 
     async def _beat(self) -> None:
         """Keep the lease, and so leave word that this worker lives. Raises `LeaseLost`."""

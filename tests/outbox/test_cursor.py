@@ -27,7 +27,7 @@ from outbox_support.worker_process import WorkerProcess
 from campfire.clock import SystemClock
 from campfire.domain.events import MessagePosted, NewEvent
 from campfire.eventlog.reader import LogReader
-from outbox import catch_up
+from outbox import catch_up, planner
 from outbox.ledger import Ledger
 from outbox.planner import Planner
 from outbox.rendering import Renderer
@@ -187,6 +187,31 @@ async def test_a_move_that_was_imported_moves_nothing(chat: Chat, tmp_path: Path
         assert await ledger.rows("SELECT cursor FROM endpoints") == [(cursor,)]
         await ledger.close()
         reader.close()
+
+
+async def test_no_transaction_plans_more_than_a_bound(
+    chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many endpoints there are: the results of what was sent meanwhile do not wait long to be written down."""
+    monkeypatch.setattr(planner, "MOST_AT_ONCE", 8)
+    for number in range(4):
+        await chat.add_webhook(f"http://127.0.0.1/hook/{number}")
+    reader, ledger = LogReader(chat.engine.settings.events_path), Ledger(tmp_path / "bounded.db")
+    await ledger.open()
+    planning = Planner(ledger, reader, Renderer(reader), lambda: 0)
+    known = reader.read(0)
+    for page in planning.pages(known):
+        await planning.take(page)
+    for number in range(5):
+        await chat.post(f"message {number}")
+    planned = []
+    for page in planning.pages(reader.read(known[-1].position)):
+        await planning.take(page)
+        planned += await ledger.rows("SELECT COUNT(*), (SELECT position FROM cursor) FROM deliveries")
+    await ledger.close()
+    reader.close()
+    assert [count for count, _ in planned] == [8, 16, 20]
+    assert planned[-1][1] == chat.engine.position
 
 
 async def test_history_says_nothing_of_messages_that_are_deleted(chat: Chat, sink: Sink, worker: WorkerProcess) -> None:
