@@ -101,7 +101,7 @@ class AddressGuard:
         `name` is the host that led there, if it was not in numbers.
         """
         is_named = name is not None and self.is_allowed_name(name)
-        look_at = self._look_at if port == self._own_port else self._found_harmless
+        look_at = self._look_at if port in self._own_ports else self._found_harmless
         look_at(address, port, is_named)
 
     def _look_at(self, address: str, port: int, is_named: bool) -> None:

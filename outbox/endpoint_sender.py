@@ -25,8 +25,8 @@ from outbox.breaker import Breaker
 from outbox.deliveries import Claimed, Destination
 from outbox.health import Verdict
 from outbox.ledger import Ledger, Step
-from outbox.patience import wait_for
 from outbox.metrics import Metrics
+from outbox.patience import wait_for
 from outbox.rate import Bucket
 from outbox.rendering import Renderer
 from outbox.schedule import delay_after
