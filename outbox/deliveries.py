@@ -235,6 +235,8 @@ def _record_failure(
         "UPDATE deliveries SET state = 'pending', next_attempt_at = ?, failure_class = ?, failure = ? WHERE id = ?",
         (now + round(wait * 1000), outcome.failure_class, outcome.detail, claimed.id),
     )
+    # An earlier one may have been put back in line meanwhile.
+    queueing.line_up(connection, claimed.endpoint_id, claimed.room_id)
     parking.park_overdue(connection, claimed.endpoint_id, claimed.destination.ordering, now)
 
 

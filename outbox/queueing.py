@@ -176,7 +176,7 @@ def again(connection: sqlite3.Connection, endpoint_id: str, delivery_ids: Iterab
     if ordering_of(connection, endpoint_id) not in _LINES:
         _let_all_go(connection, endpoint_id)
     for (room_id,) in dict.fromkeys(rows):
-        _line_up(connection, endpoint_id, room_id)
+        line_up(connection, endpoint_id, room_id)
     return len(rows)
 
 
@@ -212,7 +212,7 @@ def ordering_of(connection: sqlite3.Connection, endpoint_id: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _line_up(connection: sqlite3.Connection, endpoint_id: str, room_id: str | None) -> None:
+def line_up(connection: sqlite3.Connection, endpoint_id: str, room_id: str | None) -> None:
     """Let the first of a line be its head, unless the present one is on its way."""
     ordering = ordering_of(connection, endpoint_id)
     if ordering in _LINES:

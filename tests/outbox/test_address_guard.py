@@ -207,7 +207,7 @@ async def test_every_way_to_say_an_address(url: str, look_up: Any, allow: str, e
 
 def test_what_was_found_harmless_opens_nothing_else() -> None:
     """Neither another port, nor the same address without the name that it was opened by, nor a second time."""
-    guard = AddressGuard(("nas.lan",), OWN_PORT)
+    guard = AddressGuard(("nas.lan",), (OWN_PORT,))
     guard.check("10.0.0.7", 443, name="nas.lan")
     for address, port, name in (("10.0.0.7", 443, None), ("10.0.0.7", 443, "other.lan"), ("127.0.0.1", OWN_PORT, None)):
         for _ in range(2):

@@ -85,6 +85,22 @@ def test_what_is_sent_again_stands_where_its_position_says(lines: Lines) -> None
     assert on_its_way is not None and (on_its_way.id, on_its_way.round, on_its_way.attempts) == (first, 1, 2)
 
 
+def test_what_is_put_back_while_a_later_one_is_on_its_way_does_not_wait_for_its_retries(lines: Lines) -> None:
+    """The order is that of the log, whatever was being sent when somebody asked for the past."""
+    lines.add_endpoint("e")
+    early, _late = lines.plan("e", "r", "r")
+    first = lines.claim("e")
+    assert first is not None
+    lines.end(first)
+    second = lines.claim("e")
+    assert second is not None
+    queueing.again(lines.connection, "e", [early], lines.now)
+    assert lines.claim("e") is None
+    lines.end(second, ok=False, wait=60)
+    again = lines.claim("e")
+    assert again is not None and again.id == early
+
+
 def test_a_changed_ordering_makes_the_lines_anew(lines: Lines) -> None:
     """By position, so that nothing is overtaken by the change."""
     lines.add_endpoint("e")
