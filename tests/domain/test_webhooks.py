@@ -201,7 +201,9 @@ def test_a_test_may_be_asked_for_at_any_time(world: World, ada: str, webhook: st
     world.take(
         decide_rotate_secret(world.directory, webhook_id=webhook, sealed_secret="n", grace_ms=1, actor_id=ada, at=NOW)
     )
+    assert world.directory.webhooks[webhook].version == 5
     world.take(decide_delete_webhook(world.directory, webhook_id=webhook, actor_id=ada, at=NOW))
+    assert webhook not in world.directory.webhooks
 
 
 def test_a_deleted_webhook_is_gone(world: World, ada: str, webhook: str) -> None:

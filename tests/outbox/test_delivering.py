@@ -259,6 +259,7 @@ async def test_a_deleted_webhook_receives_nothing_more(chat: Chat, sink: Sink, w
     )
     worker.start()
     await until(chat, "cancelled", 1)
+    assert sink.received == []
 
 
 async def test_a_worker_told_to_stop_finishes_what_it_is_sending(chat: Chat, sink: Sink, worker: WorkerProcess) -> None:
